@@ -1,0 +1,11 @@
+namespace InvFusion.Degradations;
+
+/// <summary>The shape of one image: channels, height and width in pixels.</summary>
+public readonly record struct ImageShape(int Channels, int Height, int Width)
+{
+    /// <summary>How many numbers one image has.</summary>
+    public int Length => Channels * Height * Width;
+
+    /// <summary>For example <c>3×64×64</c>.</summary>
+    public override string ToString() => $"{Channels}×{Height}×{Width}";
+}

@@ -1,0 +1,74 @@
+using System.Runtime.InteropServices;
+using System.Runtime.Loader;
+using System.Security.Cryptography;
+using InvFusion.Formats.IO;
+
+namespace InvFusion.Runtime;
+
+/// <summary>Finds and loads libtorch and TorchSharp's native half before anything touches <c>TorchSharp.torch</c>.</summary>
+/// <remarks>
+/// TorchSharp's library demands GLIBCXX_3.4.32, which Debian 12 and Ubuntu 22.04 lack, for one symbol that nothing calls. There a copy with
+/// that demand marked weak is loaded in its place; where the file loads as it is, nothing is changed. INVFUSION_LIBTORCH names a folder with another
+/// libtorch (for example the <c>lib</c> folder of a Python torch with CUDA).
+/// </remarks>
+internal static class NativeTorch
+{
+    private const string MissingVersion = "GLIBCXX_3.4.32";
+    private const string ShimFile = "libLibTorchSharp.so";
+    private static readonly string[] Libraries = ["libc10.so", "libtorch_cpu.so", "libc10_cuda.so", "libtorch_cuda.so", "libtorch.so"];
+
+    /// <summary>Loads the native libraries; does nothing on systems other than Linux, where TorchSharp finds them itself.</summary>
+    /// <exception cref="NativeRuntimeException">They cannot be loaded; the message gives the remedy.</exception>
+    public static void Load()
+    {
+        if (!OperatingSystem.IsLinux())
+            return;
+        var folders = SearchFolders().ToArray();
+        var shim = Find(folders, ShimFile) ?? throw Missing(ShimFile, folders);
+        var torch = Environment.GetEnvironmentVariable("INVFUSION_LIBTORCH") is { Length: > 0 } chosen
+            ? Find([chosen], "libtorch_cpu.so") ?? throw Missing("libtorch_cpu.so (INVFUSION_LIBTORCH)", [chosen])
+            : Find(folders, "libtorch_cpu.so") ?? throw Missing("libtorch_cpu.so", folders);
+        try
+        {
+            foreach (var name in Libraries)
+                if (Find([Path.GetDirectoryName(torch)!], name) is { } path)
+                    NativeLibrary.Load(path);
+            if (!NativeLibrary.TryLoad(shim, out var handle))
+                handle = LoadWeakenedCopy(shim);
+            AssemblyLoadContext.Default.ResolvingUnmanagedDll += (_, name) => name is "LibTorchSharp" or ShimFile ? handle : 0;
+        }
+        catch (Exception e) when (e is DllNotFoundException or BadImageFormatException)
+        {
+            throw new NativeRuntimeException(
+                $"libtorch cannot be loaded: {e.Message.ReplaceLineEndings(" ")} (needed: 64-bit Linux with glibc 2.28 or newer and libgomp)",
+                e
+            );
+        }
+    }
+
+    private static nint LoadWeakenedCopy(string shim)
+    {
+        var bytes = File.ReadAllBytes(shim);
+        if (ElfVersionNeeds.Weaken(bytes, MissingVersion) == 0)
+            return NativeLibrary.Load(shim); // some other reason: let the loader say which
+        // The name carries the content's hash: processes share one copy, and a new package version gets its own.
+        var hash = Convert.ToHexString(SHA256.HashData(bytes))[..16];
+        var copy = Path.Combine(Path.GetTempPath(), $"invfusion-native-{Environment.UserName}", hash, ShimFile);
+        if (!File.Exists(copy) || new FileInfo(copy).Length != bytes.Length)
+            AtomicFile.WriteAllBytes(copy, bytes);
+        return NativeLibrary.Load(copy);
+    }
+
+    private static IEnumerable<string> SearchFolders()
+    {
+        var known = AppContext.GetData("NATIVE_DLL_SEARCH_DIRECTORIES") as string ?? "";
+        var rid = Path.Combine(AppContext.BaseDirectory, "runtimes", "linux-x64", "native");
+        return known.Split(':', StringSplitOptions.RemoveEmptyEntries).Append(AppContext.BaseDirectory).Append(rid);
+    }
+
+    private static string? Find(IEnumerable<string> folders, string file) =>
+        folders.Select(f => Path.Combine(f, file)).FirstOrDefault(File.Exists);
+
+    private static NativeRuntimeException Missing(string file, IEnumerable<string> folders) =>
+        new($"{file} is not in {string.Join(", ", folders.Distinct())}: run 'dotnet restore' and build again on this machine");
+}
