@@ -9,7 +9,9 @@ public sealed class ShuffledOrder
     private const ulong Purpose = 0x6F72646572; // "order": keeps this stream apart from others of the same seed
 
     private readonly ulong _seed;
-    private Epoch? _latest;
+
+    // Two, because the threads of a loader work on both sides of an epoch's end.
+    private readonly Epoch?[] _latest = new Epoch?[2];
 
     /// <summary>Creates the order.</summary>
     /// <param name="count">Number of images.</param>
@@ -29,9 +31,10 @@ public sealed class ShuffledOrder
     {
         ArgumentOutOfRangeException.ThrowIfNegative(counter);
         var (number, position) = Math.DivRem(counter, Count);
-        var epoch = _latest;
+        ref var latest = ref _latest[number & 1];
+        var epoch = latest;
         if (epoch is null || epoch.Number != number)
-            _latest = epoch = new Epoch(number, Permutation(number)); // Two threads may compute the same permutation: harmless.
+            latest = epoch = new Epoch(number, Permutation(number)); // Two threads may compute the same permutation: harmless.
         return epoch.Order[position];
     }
 
