@@ -1,0 +1,43 @@
+namespace InvFusion.Formats.IO;
+
+/// <summary>Turns what the runtime throws about a file into one line that names the file.</summary>
+internal static class FormatErrors
+{
+    /// <summary>Runs <paramref name="read"/>; errors of the file system and of the archive reader come out as <see cref="DataFormatException"/>.</summary>
+    public static T Translate<T>(string path, Func<T> read)
+    {
+        try
+        {
+            return read();
+        }
+        catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
+        {
+            throw new DataFormatException($"{path}: does not exist; check the path", e);
+        }
+        catch (UnauthorizedAccessException e)
+        {
+            throw new DataFormatException($"{path}: cannot be opened; check that it is a file and its permissions", e);
+        }
+        catch (Exception e) when (e is EndOfStreamException or InvalidDataException)
+        {
+            throw new DataFormatException($"{path}: is truncated or damaged ({OneLine(e.Message)}); fetch it again", e);
+        }
+        catch (Exception e) when (e is IOException or NotSupportedException)
+        {
+            throw new DataFormatException($"{path}: cannot be read ({OneLine(e.Message)})", e);
+        }
+    }
+
+    /// <summary>Opens a file for reading in any order.</summary>
+    public static FileStream OpenRead(string path) =>
+        Translate(path, () => new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, 1 << 16));
+
+    /// <summary>A name that came from a file, fit for a message: quoted, on one line, not too long.</summary>
+    public static string Quote(string name)
+    {
+        var text = new string([.. name.Take(80).Select(c => char.IsControl(c) || char.IsSurrogate(c) ? '?' : c)]);
+        return name.Length > 80 ? $"'{text}...'" : $"'{text}'";
+    }
+
+    private static string OneLine(string message) => message.ReplaceLineEndings(" ").TrimEnd('.', ' ');
+}

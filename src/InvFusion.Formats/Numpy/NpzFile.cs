@@ -1,0 +1,78 @@
+using System.IO.Compression;
+using static InvFusion.Formats.IO.FormatErrors;
+
+namespace InvFusion.Formats.Numpy;
+
+/// <summary>An open .npz archive; each array is read when asked for. One thread at a time.</summary>
+public sealed class NpzFile : IDisposable
+{
+    internal const string Extension = ".npy";
+
+    // Deflate can turn a kilobyte into a megabyte; an archive that does so beyond this size is not data.
+    private const long AlwaysAllowed = 64 << 20;
+    private const long AllowedExpansion = 100;
+
+    private readonly string _path;
+    private readonly ZipArchive _zip;
+    private readonly Dictionary<string, ZipArchiveEntry> _entries = [];
+
+    private NpzFile(string path, ZipArchive zip)
+    {
+        (_path, _zip) = (path, zip);
+        foreach (var entry in zip.Entries)
+        {
+            var name = entry.FullName.EndsWith(Extension, StringComparison.Ordinal) ? entry.FullName[..^Extension.Length] : entry.FullName;
+            if (!_entries.TryAdd(name, entry))
+                throw new DataFormatException($"{path}: holds the array {Quote(name)} twice");
+        }
+    }
+
+    /// <summary>The names of the arrays, in the order of the archive.</summary>
+    public IReadOnlyCollection<string> Names => _entries.Keys;
+
+    /// <summary>Opens an archive and reads the list of its arrays.</summary>
+    /// <param name="path">The file.</param>
+    /// <exception cref="DataFormatException">The file cannot be opened or is not a valid archive.</exception>
+    public static NpzFile Open(string path)
+    {
+        ArgumentNullException.ThrowIfNull(path);
+        var stream = OpenRead(path);
+        try
+        {
+            return Translate(path, () => new NpzFile(path, new ZipArchive(stream, ZipArchiveMode.Read)));
+        }
+        catch
+        {
+            stream.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Reads one array.</summary>
+    /// <param name="name">The array's name, without <c>.npy</c>.</param>
+    /// <exception cref="DataFormatException">There is no such array, or it is damaged, or it unpacks to far more than the archive's size suggests.</exception>
+    /// <exception cref="ObjectDisposedException">The archive is closed.</exception>
+    public NpyArray Read(string name)
+    {
+        if (!_entries.TryGetValue(name, out var entry))
+            throw new DataFormatException($"{_path}: holds no array {Quote(name)}; it holds {List()}");
+        var source = $"{_path}: array {Quote(name)}";
+        if (entry.Length > AlwaysAllowed && entry.Length / AllowedExpansion > entry.CompressedLength)
+            throw new DataFormatException(
+                $"{source}: would unpack {entry.CompressedLength} bytes to {entry.Length}; if it is genuine, save it with numpy.savez"
+            );
+        return Translate(
+            source,
+            () =>
+            {
+                using var content = entry.Open();
+                return Npy.ReadWhole(content, source);
+            }
+        );
+    }
+
+    /// <summary>Closes the archive.</summary>
+    public void Dispose() => _zip.Dispose();
+
+    private string List() => string.Join(", ", Names.Take(10).Select(Quote));
+}
