@@ -1,0 +1,142 @@
+using System.Security.Cryptography;
+using System.Text.Json;
+using InvFusion.Formats.IO;
+
+namespace InvFusion.Data;
+
+/// <summary>Decodes, crops and resizes a source once, into the file that <see cref="CachedDataset"/> reads.</summary>
+public static class DatasetPreparer
+{
+    private const int ChunkBytes = 16 << 20;
+
+    /// <summary>Writes the cached form of a source; the file appears when it is complete. The same source gives the same bytes.</summary>
+    /// <param name="source">The images.</param>
+    /// <param name="path">The file to write.</param>
+    /// <param name="options">Size and ways.</param>
+    /// <param name="progress">Told after each chunk.</param>
+    /// <param name="cancellation">Ends the work; nothing is left behind.</param>
+    /// <returns>What was written.</returns>
+    /// <exception cref="DataFormatException">Images are broken (all are found, the message names the first ones), or the file cannot be written.</exception>
+    public static CachedHeader Prepare(
+        IImageSource source,
+        string path,
+        PrepareOptions options,
+        IProgress<DataProgress>? progress = null,
+        CancellationToken cancellation = default
+    )
+    {
+        ArgumentNullException.ThrowIfNull(source);
+        ArgumentNullException.ThrowIfNull(options);
+        CachedHeader? header = null;
+        AtomicFile.Write(path, stream => header = Write(source, stream, options, progress, cancellation));
+        return header!;
+    }
+
+    private static CachedHeader Write(
+        IImageSource source,
+        Stream stream,
+        PrepareOptions options,
+        IProgress<DataProgress>? progress,
+        CancellationToken cancellation
+    )
+    {
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        stream.Position = CachedLayout.PixelOffset;
+        var written = new List<int>(source.Count);
+        var broken = new List<BrokenImage>();
+        foreach (var (index, pixels, error) in Decode(source, options, progress, cancellation))
+        {
+            if (error is not null)
+            {
+                broken.Add(new BrokenImage(source.Names[index], error));
+                continue;
+            }
+            stream.Write(pixels.Span);
+            hash.AppendData(pixels.Span);
+            written.Add(index);
+        }
+        RefuseBroken(source, options, broken, written.Count);
+        var header = Describe(source, options, written, broken, Convert.ToHexStringLower(hash.GetHashAndReset()));
+        var pixelBytes = stream.Position - CachedLayout.PixelOffset;
+        var json = JsonSerializer.SerializeToUtf8Bytes(header, DataJson.Default.CachedHeader);
+        stream.Write(json);
+        stream.Position = 0;
+        stream.Write(new CachedLayout(pixelBytes, json.Length, SHA256.HashData(json)).ToBytes());
+        return header;
+    }
+
+    // All images in order, decoded by all cores a chunk at a time.
+    private static IEnumerable<(int Index, ReadOnlyMemory<byte> Pixels, string? Error)> Decode(
+        IImageSource source,
+        PrepareOptions options,
+        IProgress<DataProgress>? progress,
+        CancellationToken cancellation
+    )
+    {
+        // Not disposed: the source is the caller's.
+        var set = new ResizedSet(source, options.Size, options.Crop, options.Channels);
+        var imageBytes = options.Channels * options.Size * options.Size;
+        var chunk = Math.Max(ChunkBytes / imageBytes, Environment.ProcessorCount);
+        var pixels = new byte[chunk * (long)imageBytes];
+        var errors = new string?[chunk];
+        for (var start = 0; start < source.Count; start += chunk)
+        {
+            var count = Math.Min(chunk, source.Count - start);
+            Parallel.For(
+                0,
+                count,
+                new ParallelOptions { CancellationToken = cancellation, MaxDegreeOfParallelism = Environment.ProcessorCount },
+                i => errors[i] = TryRead(set, start + i, pixels.AsSpan(i * imageBytes, imageBytes))
+            );
+            for (var i = 0; i < count; i++)
+                yield return (start + i, pixels.AsMemory(i * imageBytes, imageBytes), errors[i]);
+            progress?.Report(new DataProgress(start + count, source.Count));
+        }
+    }
+
+    private static string? TryRead(ResizedSet set, int index, Span<byte> pixels)
+    {
+        try
+        {
+            set.Read(index, pixels);
+            return null;
+        }
+        catch (DataFormatException e)
+        {
+            return e.Message;
+        }
+    }
+
+    private static void RefuseBroken(IImageSource source, PrepareOptions options, List<BrokenImage> broken, int written)
+    {
+        if (broken.Count == 0 || (options.LeaveOutBroken && written > 0))
+            return;
+        var names = string.Join(", ", broken.Take(5).Select(b => b.Name)) + (broken.Count > 5 ? ", ..." : "");
+        var wayOut = written > 0 ? "repair or remove them, or leave out broken images" : "no image is left";
+        throw new DataFormatException(
+            $"{source.Description}: {broken.Count} of {source.Count} images cannot be read: {names} (first: {broken[0].Reason}); {wayOut}"
+        );
+    }
+
+    private static CachedHeader Describe(
+        IImageSource source,
+        PrepareOptions options,
+        List<int> written,
+        List<BrokenImage> broken,
+        string sha256
+    ) =>
+        new()
+        {
+            Count = written.Count,
+            Channels = options.Channels,
+            Size = options.Size,
+            Crop = options.Crop.ToString(),
+            Sha256 = sha256,
+            Source = Path.GetFileName(Path.TrimEndingDirectorySeparator(source.Description)),
+            Names = [.. written.Select(i => source.Names[i])],
+            Labels = source.ClassCount == 0 ? [] : [.. written.Select(source.Label)],
+            ClassCount = source.ClassCount,
+            Skipped = [.. source.Skipped],
+            Broken = [.. broken.Select(b => b.Name)],
+        };
+}

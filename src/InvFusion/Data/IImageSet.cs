@@ -1,0 +1,30 @@
+namespace InvFusion.Data;
+
+/// <summary>Square images of one size, ready for training: <c>[Channels, Size, Size]</c> bytes each.</summary>
+/// <remarks>All members may be used from several threads at once.</remarks>
+public interface IImageSet : IDisposable
+{
+    /// <summary>Number of images.</summary>
+    int Count { get; }
+
+    /// <summary>3 (RGB) or 1 (grey).</summary>
+    int Channels { get; }
+
+    /// <summary>Side of an image.</summary>
+    int Size { get; }
+
+    /// <summary>The names of the images.</summary>
+    IReadOnlyList<string> Names { get; }
+
+    /// <summary>Number of classes; 0 without labels.</summary>
+    int ClassCount { get; }
+
+    /// <summary>The class of an image, or -1 without labels.</summary>
+    int Label(int index);
+
+    /// <summary>Copies an image.</summary>
+    /// <param name="index">0 to <see cref="Count"/> - 1.</param>
+    /// <param name="planes">Receives <c>[Channels, Size, Size]</c>.</param>
+    /// <exception cref="DataFormatException">The image cannot be read; the message names it.</exception>
+    void Read(int index, Span<byte> planes);
+}
