@@ -2,9 +2,73 @@ using static TorchSharp.torch;
 
 namespace InvFusion.Degradations;
 
-/// <summary>Exact pseudo-inverses by conjugate gradients on the normal equations.</summary>
+/// <summary>Pseudo-inverses by conjugate gradients, for operators that have no cheaper way.</summary>
 internal static class ConjugateGradients
 {
-    public static Tensor PseudoInverse(LinearOperator op, Tensor measurements, double sigmaY) =>
-        throw new NotSupportedException($"{op} has no pseudo-inverse yet");
+    private const int MostSteps = 2000;
+
+    // Directions that H shrinks below this fraction of its norm are left alone: without that floor, rounding errors would be blown up without bound.
+    private const double Floor = 1e-5;
+
+    /// <summary>The minimum-norm least-squares solution x = Hᵀ(HHᵀ + σ_y²)⁻¹ y by conjugate gradients on the measurement's side, each image with its own steps.</summary>
+    /// <remarks>The operator must accept double precision. Not differentiable.</remarks>
+    public static Tensor PseudoInverse(LinearOperator op, Tensor measurements, double sigmaY)
+    {
+        using var scope = NewDisposeScope();
+        using var noGrad = no_grad();
+        var y = measurements.detach().to_type(ScalarType.Float64);
+        var damping = Math.Max(Math.Pow(sigmaY * op.NoiseGain, 2), Math.Pow(Floor, 2) * SquaredNorm(op, y));
+        var z = Solve(v => op.Apply(op.Adjoint(v)) + v * damping, r => r.alias(), y);
+        return op.Adjoint(z).to_type(measurements.dtype).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>Solves A z = y for a symmetric positive definite A, preconditioned; the leading two dimensions count independent systems.</summary>
+    public static Tensor Solve(Func<Tensor, Tensor> apply, Func<Tensor, Tensor> precondition, Tensor y, double tolerance = 1e-10)
+    {
+        using var scope = NewDisposeScope();
+        var (z, r) = (zeros_like(y), y.clone());
+        var p = precondition(r).clone();
+        var rho = Dot(r, p);
+        var stop = Dot(y, y) * (tolerance * tolerance);
+        for (var step = 0; step < MostSteps && Dot(r, r).gt(stop).any().item<bool>(); step++)
+        {
+            using var inner = NewDisposeScope();
+            var q = apply(p);
+            var alpha = Quotient(rho, Dot(p, q));
+            z.add_(alpha * p);
+            r.sub_(alpha * q);
+            var s = precondition(r);
+            var next = Dot(r, s);
+            p.mul_(Quotient(next, rho)).add_(s);
+            rho.copy_(next);
+        }
+        return z.MoveToOuterDisposeScope();
+    }
+
+    /// <summary>‖H‖² over the batch by power iteration, from a fixed start.</summary>
+    private static double SquaredNorm(LinearOperator op, Tensor like)
+    {
+        using var scope = NewDisposeScope();
+        using var generator = new Generator(1, like.device);
+        var v = randn([like.shape[0], 1, op.MeasurementLength], dtype: ScalarType.Float64, device: like.device, generator: generator);
+        var norm = 0.0;
+        for (var i = 0; i < 20; i++)
+        {
+            using var inner = NewDisposeScope();
+            var w = op.Apply(op.Adjoint(v));
+            norm = w.norm().item<double>() / Math.Max(v.norm().item<double>(), 1e-300);
+            v.copy_(w / Math.Max(norm, 1e-300));
+        }
+        return norm;
+    }
+
+    private static Tensor Dot(Tensor a, Tensor b)
+    {
+        using var scope = NewDisposeScope();
+        var dims = Enumerable.Range(2, (int)a.dim() - 2).Select(d => (long)d).ToArray();
+        return (a * b).sum(dims, keepdim: true).MoveToOuterDisposeScope();
+    }
+
+    // A system that is solved already stays where it is.
+    private static Tensor Quotient(Tensor a, Tensor b) => where(b > 0, a / b.clamp_min(1e-300), zeros_like(a));
 }

@@ -30,6 +30,15 @@ public abstract class LinearOperator : IDisposable
     /// <summary>O, the length of one measurement.</summary>
     public int MeasurementLength { get; }
 
+    /// <summary>The measurement as an image, where it is one (a masked, blurred, small or grey image), else null.</summary>
+    public virtual ImageShape? MeasurementShape => null;
+
+    /// <summary>
+    /// What noise of standard deviation 1 in pixels becomes in one number of the measurement: 1, or √n where the measurement is an unnormalised spectrum
+    /// of n pixels. A residual divided by it is in units of the images.
+    /// </summary>
+    public virtual double NoiseGain => 1;
+
     /// <summary>y = H x for k image-like groups of each sample: <c>[B, k, C, H, W]</c> → <c>[B, k, O]</c>.</summary>
     public abstract Tensor Apply(Tensor images);
 
@@ -51,6 +60,18 @@ public abstract class LinearOperator : IDisposable
     /// <summary>The operator of some of the samples, in the given order, as a new operator that the caller owns.</summary>
     public abstract LinearOperator Select(params ReadOnlySpan<long> samples);
 
+    /// <summary>
+    /// Measurement noise of standard deviation 1 in pixels from independent standard normals, both <c>[B, k, O]</c>: the normals themselves, or where the
+    /// measurement is a spectrum, the spectrum of an image of normals.
+    /// </summary>
+    public virtual Tensor Noise(Tensor normals) => normals.alias();
+
+    /// <summary>A measurement <c>[B, k, O]</c> as an image <c>[B, k, c, h, w]</c> for the eye, or null where it is none.</summary>
+    public virtual Tensor? View(Tensor measurements) =>
+        MeasurementShape is { } m
+            ? measurements.reshape(measurements.shape[0], measurements.shape[1], m.Channels, m.Height, m.Width)
+            : null;
+
     /// <summary>A picture <c>[B, 1 or 3, h, w]</c> in [0, 1] that shows what the operator does (its mask or kernel), or null when there is none.</summary>
     public virtual Tensor? Picture() => null;
 
@@ -63,4 +84,47 @@ public abstract class LinearOperator : IDisposable
 
     /// <summary>Releases the operator's tensors.</summary>
     protected virtual void Dispose(bool disposing) { }
+
+    /// <summary>A handle of the operator's own on a tensor's values; no dispose scope ends it.</summary>
+    protected static Tensor Keep(Tensor tensor)
+    {
+        ArgumentNullException.ThrowIfNull(tensor);
+        return tensor.detach().DetachFromDisposeScope();
+    }
+
+    /// <summary>The chosen samples of a tensor <c>[B or 1, …]</c>; null, or a tensor that serves every sample, leaves it as it is.</summary>
+    protected static Tensor Pick(Tensor tensor, long[]? samples)
+    {
+        ArgumentNullException.ThrowIfNull(tensor);
+        if (samples is null || tensor.shape[0] == 1)
+            return tensor.alias();
+        using var index = TorchSharp.torch.tensor(samples, device: tensor.device);
+        return tensor.index_select(0, index);
+    }
+
+    /// <summary>Refuses images of another layout than <c>[B, k, C, H, W]</c>: a wrong one would be mixed up silently.</summary>
+    protected void RequireImages(Tensor images)
+    {
+        ArgumentNullException.ThrowIfNull(images);
+        var s = images.shape;
+        var fits =
+            s.Length == 5 && (s[0] == BatchSize || BatchSize == 1) && s[2] == Image.Channels && s[3] == Image.Height && s[4] == Image.Width;
+        if (!fits)
+            throw new ArgumentException(
+                $"{GetType().Name}: images are [{string.Join(", ", s)}], needed [{Batch}, k, {Image.Channels}, {Image.Height}, {Image.Width}]"
+            );
+    }
+
+    /// <summary>Refuses measurements of another layout than <c>[B, k, O]</c>.</summary>
+    protected void RequireMeasurements(Tensor measurements)
+    {
+        ArgumentNullException.ThrowIfNull(measurements);
+        var s = measurements.shape;
+        if (s.Length != 3 || (s[0] != BatchSize && BatchSize != 1) || s[2] != MeasurementLength)
+            throw new ArgumentException(
+                $"{GetType().Name}: measurements are [{string.Join(", ", s)}], needed [{Batch}, k, {MeasurementLength}]"
+            );
+    }
+
+    private string Batch => BatchSize == 1 ? "B" : $"{BatchSize}";
 }

@@ -1,0 +1,233 @@
+using static TorchSharp.torch;
+
+namespace InvFusion.Degradations;
+
+/// <summary>
+/// Strided blur, exactly as the network knows it: the image on a doubled canvas of zeros, a product with the kernel's spectrum, and decimation as the mean over
+/// the aliases of the spectrum. The measurement is the unnormalised spectrum of the small blurred image, stored whole as (channel, row, column, [real, imaginary]).
+/// </summary>
+/// <remarks>
+/// H⁺ is the pseudo-inverse on the canvas followed by a crop; <see cref="Exact"/> has that on the image. Images and kernels are real, so only half of every
+/// spectrum is computed. Notation: canvas 2H×2W, stride s, h = 2H/s, w = 2W/s, c = channels of the kernel.
+/// </remarks>
+public sealed class FourierOperator : LinearOperator
+{
+    /// <summary>Spectral values below this fraction of the spread of |F| count as zero.</summary>
+    private const double Threshold = 1e-4;
+
+    private readonly Tensor _spectrum; // F [B, 1, c, 2H, W+1], complex
+    private readonly Tensor _energy; // E [B, 1, 1 or c, h, w], 0 where it is below the threshold
+    private readonly Tensor _inverseEnergy; // I = 1/E, 0 where E is
+    private readonly Tensor _kernel; // [B, c, kh, kw]
+    private ExactFourierOperator? _exact;
+
+    /// <summary>Creates the operator from blur kernels.</summary>
+    /// <param name="image">Shape of one image.</param>
+    /// <param name="kernel"><c>[B or 1, 1 or C, kh, kw]</c>, at most the size of the image.</param>
+    /// <param name="stride">s, which divides 2H and 2W.</param>
+    /// <param name="mixColor">Sums the channels, each blurred by its own kernel, into one.</param>
+    /// <param name="batchThreshold">Takes the spectral threshold over the whole batch, as the public implementation does, instead of per sample.</param>
+    public FourierOperator(ImageShape image, Tensor kernel, int stride, bool mixColor = false, bool batchThreshold = false)
+        : this(image, kernel, KernelSpectrum(image, kernel, stride), stride, mixColor, batchThreshold) { }
+
+    private FourierOperator(ImageShape image, Tensor kernel, Tensor spectrum, int stride, bool mixColor, bool batchThreshold)
+        : base(image, (int)kernel.shape[0], (mixColor ? 1 : image.Channels) * 2 * image.Height * 2 * image.Width / stride / stride * 2)
+    {
+        using var scope = NewDisposeScope();
+        (Stride, MixColor) = (stride, mixColor);
+        var size = spectrum.abs();
+        long[] over = batchThreshold ? [0, 1, 2, 3] : [1, 2, 3];
+        var t = Threshold * (size.amax(over, keepdim: true) - size.amin(over, keepdim: true));
+        var power = where(size > t, size.square(), zeros_like(size));
+        var energy = AliasMean(mixColor ? power.sum(1, keepdim: true) : power, stride);
+        energy = where(energy > t, energy, zeros_like(energy)).unsqueeze(1);
+        var half = where(size > t, spectrum, zeros_like(spectrum)).narrow(-1, 0, image.Width + 1).unsqueeze(1);
+        _kernel = Keep(kernel.to_type(ScalarType.Float32));
+        _spectrum = Keep(half.to_type(ScalarType.ComplexFloat32).contiguous());
+        _energy = Keep(energy.to_type(ScalarType.Float32));
+        _inverseEnergy = Keep(where(energy > 0, 1 / energy, zeros_like(energy)).to_type(ScalarType.Float32));
+        spectrum.Dispose();
+    }
+
+    private FourierOperator(FourierOperator from, ImageShape image, long[]? samples)
+        : base(
+            image,
+            from.BatchSize == 1 ? 1 : samples?.Length ?? from.BatchSize,
+            from.MeasurementLength / from.Image.Channels * image.Channels
+        )
+    {
+        using var scope = NewDisposeScope();
+        (Stride, MixColor) = (from.Stride, from.MixColor);
+        _kernel = Keep(Pick(from._kernel, samples));
+        _spectrum = Keep(Pick(from._spectrum, samples));
+        _energy = Keep(Pick(from._energy, samples));
+        _inverseEnergy = Keep(Pick(from._inverseEnergy, samples));
+    }
+
+    /// <summary>s: one pixel in s is kept along each axis.</summary>
+    public int Stride { get; }
+
+    /// <summary>Whether the channels are summed into one.</summary>
+    public bool MixColor { get; }
+
+    /// <summary>The blur kernels <c>[B, 1 or C, kh, kw]</c>; the operator owns them.</summary>
+    public Tensor Kernel => _kernel;
+
+    /// <inheritdoc/>
+    public override double NoiseGain => Math.Sqrt(MeasurementHeight * MeasurementWidth);
+
+    /// <inheritdoc/>
+    public override LinearOperator Exact => _exact ??= new ExactFourierOperator(this);
+
+    internal int MeasurementHeight => 2 * Image.Height / Stride;
+
+    internal int MeasurementWidth => 2 * Image.Width / Stride;
+
+    internal int MeasurementChannels => MixColor ? 1 : Image.Channels;
+
+    /// <summary>E, the mean energy of the aliases <c>[B, 1, 1 or c, h, w]</c>.</summary>
+    internal Tensor Energy => _energy;
+
+    /// <summary>F, the left half of the spectrum <c>[B, 1, c, 2H, W+1]</c>.</summary>
+    internal Tensor Spectrum => _spectrum;
+
+    /// <inheritdoc/>
+    public override Tensor Apply(Tensor images)
+    {
+        RequireImages(images);
+        using var scope = NewDisposeScope();
+        return Pack(Measure(images), images.dtype).MoveToOuterDisposeScope();
+    }
+
+    /// <inheritdoc/>
+    /// <remarks>Hᵀ y = (4HW/s²)·Re IFFT(tile(y)·conj(F)), cropped: the transform is not normalised.</remarks>
+    public override Tensor Adjoint(Tensor measurements)
+    {
+        using var scope = NewDisposeScope();
+        var scale = (double)MeasurementHeight * MeasurementWidth;
+        return Project(Unpack(measurements) * scale).to_type(measurements.dtype).MoveToOuterDisposeScope();
+    }
+
+    /// <inheritdoc/>
+    public override Tensor PseudoInverse(Tensor measurements, double sigmaY = 0)
+    {
+        using var scope = NewDisposeScope();
+        var inverse = sigmaY > 0 ? where(_energy > 0, 1 / (_energy + sigmaY * sigmaY), zeros_like(_energy)) : _inverseEnergy; // J
+        return Project(Unpack(measurements) * inverse).to_type(measurements.dtype).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>The spectrum of a small image of noise, in pixels of standard deviation 1.</summary>
+    public override Tensor Noise(Tensor normals)
+    {
+        RequireMeasurements(normals);
+        using var scope = NewDisposeScope();
+        long[] shape = [normals.shape[0], normals.shape[1], MeasurementChannels, MeasurementHeight, MeasurementWidth];
+        var pixels = normals.narrow(-1, 0, MeasurementLength / 2).reshape(shape); // half of the numbers: the rest of a real image's spectrum mirrors them
+        return Pack(fft.fft2(Computable(pixels)), normals.dtype).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>The small blurred image, moved back to where the picture was.</summary>
+    public override Tensor View(Tensor measurements)
+    {
+        using var scope = NewDisposeScope();
+        var pixels = fft.ifft2(Unpack(measurements)).real;
+        long[] shift = [_kernel.shape[2] / Stride, _kernel.shape[3] / Stride];
+        var (height, width) = (Math.Max(1, Image.Height / Stride), Math.Max(1, Image.Width / Stride));
+        return pixels.roll(shift, (long[])[-2, -1]).narrow(-2, 0, height).narrow(-1, 0, width).contiguous().MoveToOuterDisposeScope();
+    }
+
+    /// <inheritdoc/>
+    public override LinearOperator Select(params ReadOnlySpan<long> samples) => new FourierOperator(this, Image, samples.ToArray());
+
+    /// <inheritdoc/>
+    public override Tensor Picture()
+    {
+        using var scope = NewDisposeScope();
+        var positive = _kernel.clamp_min(0);
+        return (positive / positive.amax([1, 2, 3], keepdim: true).clamp_min(1e-12)).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>This operator for images of one channel, where all channels share one kernel.</summary>
+    internal FourierOperator OneChannel() => new(this, Image with { Channels = 1 }, samples: null);
+
+    /// <summary>The mean over the aliases of F·FFT(x): <c>[B, k, C, H, W]</c> → complex <c>[B, k, C or 1, h, w]</c>.</summary>
+    internal Tensor Measure(Tensor images)
+    {
+        using var scope = NewDisposeScope();
+        var x = Computable(images);
+        var half = fft.rfft2(x, [2 * Image.Height, 2 * Image.Width]) * _spectrum.to_type(Complex(x));
+        if (MixColor)
+            half = half.sum(2, keepdim: true);
+        var shape = half.shape;
+        // Rows first: that leaves 1/s of the numbers for the completion to the whole spectrum.
+        var rows = half.reshape(shape[0], shape[1], shape[2], Stride, MeasurementHeight, Image.Width + 1).mean([3]);
+        var whole = cat([rows, Mirror(rows.narrow(-1, 1, Image.Width - 1), columns: 0)], -1); // [.., h, 2W]
+        return whole.reshape(shape[0], shape[1], shape[2], MeasurementHeight, Stride, MeasurementWidth).mean([4]).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>Re IFFT(tile(z)·conj(F)), cropped: complex <c>[B, k, C or 1, h, w]</c> → <c>[B, k, C, H, W]</c>.</summary>
+    internal Tensor Project(Tensor spectrum)
+    {
+        using var scope = NewDisposeScope();
+        var (height, width) = (Image.Height, Image.Width);
+        // The real part of an inverse transform is that of the Hermitian part, and F is Hermitian: half of the columns say it all.
+        var hermitian = (spectrum + Mirror(spectrum, columns: 1)) / 2;
+        var copies = (width + MeasurementWidth) / MeasurementWidth; // columns 0 … W
+        var tiled = hermitian.repeat(1, 1, 1, Stride, copies).narrow(-1, 0, width + 1);
+        var canvas = fft.irfft2(tiled * _spectrum.to_type(spectrum.dtype).conj(), [2 * height, 2 * width]);
+        return canvas.narrow(-2, 0, height).narrow(-1, 0, width).contiguous().MoveToOuterDisposeScope();
+    }
+
+    /// <summary>Measurements <c>[B, k, O]</c> → complex <c>[B, k, C or 1, h, w]</c>.</summary>
+    internal Tensor Unpack(Tensor measurements)
+    {
+        RequireMeasurements(measurements);
+        long[] shape = [measurements.shape[0], measurements.shape[1], MeasurementChannels, MeasurementHeight, MeasurementWidth, 2];
+        return view_as_complex(Computable(measurements).reshape(shape).contiguous());
+    }
+
+    /// <summary>Complex <c>[B, k, C or 1, h, w]</c> → measurements <c>[B, k, O]</c>.</summary>
+    internal Tensor Pack(Tensor spectrum, ScalarType type) =>
+        view_as_real(spectrum.contiguous()).reshape(spectrum.shape[0], spectrum.shape[1], MeasurementLength).to_type(type);
+
+    /// <inheritdoc/>
+    protected override void Dispose(bool disposing)
+    {
+        _exact?.Dispose();
+        foreach (var tensor in (Tensor[])[_spectrum, _energy, _inverseEnergy, _kernel])
+            tensor.Dispose();
+        base.Dispose(disposing);
+    }
+
+    // Z[-r, -c] conjugated, where rows count modulo their number; columns are only reversed unless they too are rolled.
+    private static Tensor Mirror(Tensor spectrum, int columns) => spectrum.flip(-2, -1).roll([1, columns], [-2, -1]).conj();
+
+    private static Tensor Computable(Tensor t) => t.dtype == ScalarType.Float64 ? t : t.to_type(ScalarType.Float32);
+
+    private static ScalarType Complex(Tensor real) =>
+        real.dtype == ScalarType.Float64 ? ScalarType.ComplexFloat64 : ScalarType.ComplexFloat32;
+
+    private static Tensor AliasMean(Tensor whole, int stride)
+    {
+        var s = whole.shape;
+        return whole.reshape(s[0], s[1], stride, s[2] / stride, stride, s[3] / stride).mean([2, 4]);
+    }
+
+    // The kernel in the corner of a canvas, its centre rolled to (kh, kw); transformed and conjugated.
+    private static Tensor KernelSpectrum(ImageShape image, Tensor kernel, int stride)
+    {
+        ArgumentNullException.ThrowIfNull(kernel);
+        var s = kernel.shape;
+        if (s.Length != 4 || (s[1] != 1 && s[1] != image.Channels) || s[2] > image.Height || s[3] > image.Width)
+            throw new ArgumentException(
+                $"the kernel is [{string.Join(", ", s)}], needed [B, 1 or {image.Channels}, ≤{image.Height}, ≤{image.Width}]"
+            );
+        if (stride < 1 || 2 * image.Height % stride != 0 || 2 * image.Width % stride != 0)
+            throw new ArgumentException(
+                $"the stride {stride} does not divide {2 * image.Height} and {2 * image.Width}, twice the image's height and width"
+            );
+        using var scope = NewDisposeScope();
+        var padded = nn.functional.pad(kernel.to_type(ScalarType.Float64), [0, s[3], 0, s[2]]).roll([s[2] / 2, s[3] / 2], [-2, -1]);
+        return fft.fft2(padded, [2 * image.Height, 2 * image.Width]).conj().resolve_conj().MoveToOuterDisposeScope();
+    }
+}

@@ -1,0 +1,73 @@
+using static TorchSharp.torch;
+
+namespace InvFusion.Degradations;
+
+/// <summary>Keeps some pixels and loses the rest; the measurement is the image with zeros where nothing was seen.</summary>
+public sealed class MaskOperator : LinearOperator
+{
+    private readonly Tensor _mask; // [B, 1, 1 or C, H, W]
+
+    /// <summary>Creates the operator.</summary>
+    /// <param name="image">Shape of one image.</param>
+    /// <param name="mask"><c>[B or 1, 1 or C, H, W]</c>; a pixel above 0.5 is observed.</param>
+    public MaskOperator(ImageShape image, Tensor mask)
+        : base(image, (int)Size(image, mask)[0], image.Length)
+    {
+        using var scope = NewDisposeScope();
+        _mask = Keep((mask > 0.5).to_type(ScalarType.Float32).unsqueeze(1));
+    }
+
+    /// <inheritdoc/>
+    public override ImageShape? MeasurementShape => Image;
+
+    /// <inheritdoc/>
+    public override Tensor Apply(Tensor images)
+    {
+        RequireImages(images);
+        using var scope = NewDisposeScope();
+        return (images * _mask.to_type(images.dtype)).reshape(images.shape[0], images.shape[1], Image.Length).MoveToOuterDisposeScope();
+    }
+
+    /// <inheritdoc/>
+    public override Tensor Adjoint(Tensor measurements) => Spread(measurements, 1);
+
+    /// <inheritdoc/>
+    public override Tensor PseudoInverse(Tensor measurements, double sigmaY = 0) => Spread(measurements, 1 / (1 + sigmaY * sigmaY));
+
+    /// <inheritdoc/>
+    public override LinearOperator Select(params ReadOnlySpan<long> samples)
+    {
+        using var scope = NewDisposeScope();
+        return new MaskOperator(Image, Pick(_mask, samples.ToArray()).squeeze(1));
+    }
+
+    /// <inheritdoc/>
+    public override Tensor Picture() => _mask.squeeze(1);
+
+    /// <inheritdoc/>
+    protected override void Dispose(bool disposing)
+    {
+        _mask.Dispose();
+        base.Dispose(disposing);
+    }
+
+    private Tensor Spread(Tensor measurements, double scale)
+    {
+        RequireMeasurements(measurements);
+        using var scope = NewDisposeScope();
+        var images = measurements.reshape(measurements.shape[0], measurements.shape[1], Image.Channels, Image.Height, Image.Width);
+        var weights = scale == 1 ? _mask : _mask * scale;
+        return (images * weights.to_type(measurements.dtype)).MoveToOuterDisposeScope();
+    }
+
+    private static long[] Size(ImageShape image, Tensor mask)
+    {
+        ArgumentNullException.ThrowIfNull(mask);
+        var s = mask.shape;
+        if (s.Length != 4 || (s[1] != 1 && s[1] != image.Channels) || s[2] != image.Height || s[3] != image.Width)
+            throw new ArgumentException(
+                $"the mask is [{string.Join(", ", s)}], needed [B, 1 or {image.Channels}, {image.Height}, {image.Width}]"
+            );
+        return s;
+    }
+}

@@ -1,0 +1,29 @@
+using static TorchSharp.torch;
+
+namespace InvFusion.Degradations;
+
+/// <summary>Nothing is measured (one zero per channel): the unconditional case of a network that was trained with measurements.</summary>
+/// <param name="image">Shape of one image.</param>
+public sealed class NoDegradation(ImageShape image) : LinearOperator(image, 1, image.Channels)
+{
+    /// <inheritdoc/>
+    public override Tensor Apply(Tensor images)
+    {
+        RequireImages(images);
+        return zeros(images.shape[0], images.shape[1], MeasurementLength, dtype: images.dtype, device: images.device);
+    }
+
+    /// <inheritdoc/>
+    public override Tensor Adjoint(Tensor measurements)
+    {
+        RequireMeasurements(measurements);
+        long[] shape = [measurements.shape[0], measurements.shape[1], Image.Channels, Image.Height, Image.Width];
+        return zeros(shape, dtype: measurements.dtype, device: measurements.device);
+    }
+
+    /// <inheritdoc/>
+    public override Tensor PseudoInverse(Tensor measurements, double sigmaY = 0) => Adjoint(measurements);
+
+    /// <inheritdoc/>
+    public override LinearOperator Select(params ReadOnlySpan<long> samples) => new NoDegradation(Image);
+}
