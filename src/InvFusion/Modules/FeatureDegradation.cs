@@ -42,7 +42,7 @@ public sealed class FeatureDegradation : nn.Module
         var features = TokenLayout.ToFeatureImages(tokens.to_type(dtype), _patch, _channels);
         var z = cat([measurements.to_type(dtype), op.Apply(features).to_type(dtype)], 1); // [B, 1 + m, O]
         var weight = _degLinear.Weight.to_type(dtype).unsqueeze(0).expand(z.shape[0], -1, -1);
-        var fused = weight.baddbmm(z, _degLinear.Bias!.to_type(dtype).view(1, -1, 1)); // [B, m, O]
+        var fused = weight.bmm(z) + _degLinear.Bias!.to_type(dtype).view(1, -1, 1); // [B, m, O]
         var back = op.PseudoInverse(nn.functional.gelu(fused));
         return TokenLayout.ToTokens(back, _patch).to_type(dtype).MoveToOuterDisposeScope();
     }
