@@ -38,12 +38,13 @@ public static class Colormap
         return Apply(flat, width, height, low, high);
     }
 
-    /// <inheritdoc cref="Apply(float[,], float, float?)"/>
+    /// <summary>The map of a field of numbers, row by row.</summary>
+    /// <param name="values"><c>[height, width]</c>; what is not a number becomes grey.</param>
     /// <param name="width">Numbers of a row.</param>
     /// <param name="height">Rows.</param>
-#pragma warning disable CS1573 // the other parameters are inherited
+    /// <param name="low">The number that is black.</param>
+    /// <param name="high">The number that is brightest; null takes the largest of the field.</param>
     public static RgbImage Apply(ReadOnlySpan<float> values, int width, int height, float low = 0, float? high = null)
-#pragma warning restore CS1573
     {
         var image = new RgbImage(width, height);
         if (values.Length != width * height)

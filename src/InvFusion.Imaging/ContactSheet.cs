@@ -128,7 +128,7 @@ public sealed class ContactSheet
                 Centred(canvas, captions[i], i, y + _cellHeight + 8, _muted);
             }
             var most = captions.Select(c => c.Length).DefaultIfEmpty(0).Max();
-            return y + _cellHeight + (most > 0 ? 8 + most * TextLayout.LineHeight(TextScale) : 0) + Gap;
+            return y + _cellHeight + (most > 0 ? 8 + most * TextLayout.LineHeight(TextScale) + 6 : 0) + Gap;
         }
 
         private void Picture(Canvas canvas, RgbImage image, int column, int y)
