@@ -1,0 +1,17 @@
+namespace InvFusion.Diffusion;
+
+/// <summary>One line of the table of samplers.</summary>
+/// <param name="Name">The name that a user gives.</param>
+/// <param name="Summary">What it is, in one line.</param>
+/// <param name="DefaultSteps">Steps when none are given.</param>
+/// <param name="Conditional">Whether the denoiser must see H and y; otherwise it is unconditional and the sampler uses the inverse problem.</param>
+/// <param name="OptionNames">The options it knows; others are refused.</param>
+/// <param name="Build">Builds it from options that are all known.</param>
+public sealed record SamplerKind(
+    string Name,
+    string Summary,
+    int DefaultSteps,
+    bool Conditional,
+    IReadOnlyList<string> OptionNames,
+    Func<SamplerOptions, ISampler> Build
+);

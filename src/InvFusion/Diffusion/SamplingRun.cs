@@ -1,0 +1,69 @@
+using static TorchSharp.torch;
+
+namespace InvFusion.Diffusion;
+
+/// <summary>What all samplers share: counting, progress, cancellation, and keeping a diverging sample from the others.</summary>
+internal sealed class SamplingRun(
+    IDenoiser denoiser,
+    SamplingRequest request,
+    int steps,
+    IProgress<SamplingProgress>? progress,
+    CancellationToken cancellation
+)
+{
+    private readonly SampleFailure?[] _failures = new SampleFailure?[request.Noise.BatchSize];
+    private int _evaluations;
+    private double _lastSigma;
+
+    /// <summary>The step that is running, from 1.</summary>
+    public int Step { get; set; }
+
+    /// <summary>Whether no sample is left that could still succeed.</summary>
+    public bool AllFailed => _failures.All(f => f is not null);
+
+    /// <summary>Fresh standard normals <c>[B, C, H, W]</c>.</summary>
+    public Tensor Normal() => request.Noise.Normal(request.Image.Channels, request.Image.Height, request.Image.Width);
+
+    /// <summary>D(x, σ), with zeros for samples that have failed, so that nothing that mixes samples can spread a NaN.</summary>
+    public Tensor Denoise(Tensor x, double sigma)
+    {
+        cancellation.ThrowIfCancellationRequested();
+        using var scope = NewDisposeScope();
+        _lastSigma = sigma;
+        var denoised = denoiser.Denoise(x, tensor([(float)sigma], device: x.device));
+        if (!denoised.shape.AsSpan().SequenceEqual(x.shape))
+            throw new ConfigurationException(
+                $"the denoiser returns [{string.Join(", ", denoised.shape)}] for [{string.Join(", ", x.shape)}]: this sampler needs equal shapes"
+            );
+        _evaluations++;
+        denoised = Isolate(denoised, replacement: 0);
+        progress?.Report(new SamplingProgress(Step, steps, _evaluations, sigma));
+        return denoised.MoveToOuterDisposeScope();
+    }
+
+    /// <summary>The result, with NaN in place of failed samples. Takes ownership of <paramref name="images"/>.</summary>
+    public SamplingResult Finish(Tensor images)
+    {
+        using var scope = NewDisposeScope();
+        var result = Isolate(images, double.NaN);
+        if (!ReferenceEquals(result, images))
+            images.Dispose();
+        return new SamplingResult(result.MoveToOuterDisposeScope(), _failures, _evaluations);
+    }
+
+    // Notes samples that are not finite, and overwrites every failed one.
+    private Tensor Isolate(Tensor values, double replacement)
+    {
+        if (!values.isfinite().all().item<bool>())
+        {
+            var finite = values.isfinite().flatten(1).all(1).to(CPU); // [B]
+            for (var i = 0; i < _failures.Length; i++)
+                if (!finite[i].item<bool>())
+                    _failures[i] ??= new SampleFailure(i, request.Noise.NameOf(i), _lastSigma);
+        }
+        if (_failures.All(f => f is null))
+            return values;
+        var failed = tensor(Array.ConvertAll(_failures, f => f is not null), device: values.device).reshape(-1, 1, 1, 1);
+        return values.masked_fill(failed, replacement);
+    }
+}

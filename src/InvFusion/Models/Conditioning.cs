@@ -1,0 +1,20 @@
+using InvFusion.Degradations;
+using static TorchSharp.torch;
+
+namespace InvFusion.Models;
+
+/// <summary>What a network may know beside the noisy image. Nothing here is owned or disposed by the network.</summary>
+/// <param name="Operator">H, or null.</param>
+/// <param name="Measurements">y, <c>[B, 1, O]</c>, or null.</param>
+/// <param name="ClassLabels">Class of each sample, <c>[B]</c> int64; the number of classes itself means "no class". Null is no class for all.</param>
+/// <param name="Augmentation">The 9 parameters of the augmentation pipe, <c>[B, 9]</c>, or null for none.</param>
+public sealed record Conditioning(
+    LinearOperator? Operator = null,
+    Tensor? Measurements = null,
+    Tensor? ClassLabels = null,
+    Tensor? Augmentation = null
+)
+{
+    /// <summary>Nothing known.</summary>
+    public static Conditioning None { get; } = new();
+}

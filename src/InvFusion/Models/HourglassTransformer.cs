@@ -1,0 +1,147 @@
+using InvFusion.Modules;
+using InvFusion.Ops;
+using TorchSharp.Modules;
+using TorchSharp.Utils;
+using static TorchSharp.torch;
+
+namespace InvFusion.Models;
+
+/// <summary>The raw network F: a degradation-aware hourglass transformer over tokens (HDiT with the feature degradation layers of InvFusion).</summary>
+public sealed class HourglassTransformer : nn.Module
+{
+    private const int AugmentationParameters = 9;
+    private readonly NetworkConfiguration _configuration;
+
+    [ComponentName(Name = "patch_in")]
+    private readonly TokenMerge _patchIn;
+
+    [ComponentName(Name = "time_emb")]
+    private readonly FourierFeatures _timeEmb;
+
+    [ComponentName(Name = "time_in_proj")]
+    private readonly Modules.Linear _timeInProj;
+
+    [ComponentName(Name = "aug_emb")]
+    private readonly FourierFeatures _augEmb;
+
+    [ComponentName(Name = "aug_in_proj")]
+    private readonly Modules.Linear _augInProj;
+
+    [ComponentName(Name = "class_emb")]
+    private readonly Embedding? _classEmb;
+
+    [ComponentName(Name = "mapping")]
+    private readonly MappingNetwork _mapping;
+
+    [ComponentName(Name = "down_levels")]
+    private readonly ModuleList<ModuleList<TransformerLayer>> _downLevels;
+
+    [ComponentName(Name = "up_levels")]
+    private readonly ModuleList<ModuleList<TransformerLayer>> _upLevels;
+
+    [ComponentName(Name = "mid_level")]
+    private readonly ModuleList<TransformerLayer> _midLevel;
+
+    [ComponentName(Name = "merges")]
+    private readonly ModuleList<TokenMerge> _merges;
+
+    [ComponentName(Name = "splits")]
+    private readonly ModuleList<TokenSplit> _splits;
+
+    [ComponentName(Name = "out_norm")]
+    private readonly RmsNormLayer _outNorm;
+
+    [ComponentName(Name = "patch_out")]
+    private readonly PatchOut _patchOut;
+
+    /// <summary>Builds the network of a valid configuration.</summary>
+    public HourglassTransformer(NetworkConfiguration c)
+        : base(nameof(HourglassTransformer))
+    {
+        _configuration = c;
+        int inputs = c.Channels * (c.Kind == NetworkKind.Unconditional ? 1 : 2),
+            outputs = c.Channels * (1 + c.Directions),
+            last = c.Levels.Count - 1;
+        _patchIn = new(inputs, c.Levels[0].Width, c.Patch);
+        _timeEmb = new(1, c.MappingWidth);
+        _timeInProj = new(c.MappingWidth, c.MappingWidth);
+        _augEmb = new(AugmentationParameters, c.MappingWidth);
+        _augInProj = new(c.MappingWidth, c.MappingWidth);
+        if (c.Classes > 0)
+            _classEmb = nn.Embedding(c.Classes + 1, c.MappingWidth);
+        _mapping = new(c.MappingDepth, c.MappingWidth, c.MappingHiddenWidth > 0 ? c.MappingHiddenWidth : 3 * c.MappingWidth, c.Dropout);
+        _downLevels = new([.. Enumerable.Range(0, last).Select(Layers)]);
+        _upLevels = new([.. Enumerable.Range(0, last).Select(Layers)]);
+        _midLevel = Layers(last);
+        _merges = new([.. Enumerable.Range(0, last).Select(i => new TokenMerge(c.Levels[i].Width, c.Levels[i + 1].Width, 2))]);
+        _splits = new([.. Enumerable.Range(0, last).Select(i => new TokenSplit(c.Levels[i + 1].Width, c.Levels[i].Width))]);
+        _outNorm = new(c.Levels[0].Width);
+        _patchOut = new(c.Levels[0].Width, outputs, c.Patch);
+        RegisterComponents();
+    }
+
+    private ModuleList<TransformerLayer> Layers(int level)
+    {
+        var l = _configuration.Levels[level];
+        var shape = new LayerShape(
+            l.Width,
+            l.HeadWidth,
+            l.Kernel,
+            l.HiddenWidth > 0 ? l.HiddenWidth : 3 * l.Width,
+            _configuration.Kind == NetworkKind.InvFusion && l.Joint,
+            _configuration.PatchAt(level),
+            _configuration.Channels,
+            _configuration.MappingWidth,
+            _configuration.Dropout
+        );
+        return new([.. Enumerable.Range(0, l.Depth).Select(_ => new TransformerLayer(shape))]);
+    }
+
+    /// <summary>F(input, c_noise): <c>[B, H, W, inputs]</c> channel-last and c_noise <c>[B]</c> → <c>[B, H, W, outputs]</c>, float32.</summary>
+    /// <param name="input">c_in·x, with H⁺y behind it where the kind has it.</param>
+    /// <param name="noise">c_noise = ln(σ)/4.</param>
+    /// <param name="conditioning">What is known beside the image.</param>
+    /// <param name="computeType">Type of the products; the residual stream stays in float32.</param>
+    public Tensor Forward(Tensor input, Tensor noise, Conditioning conditioning, ScalarType computeType)
+    {
+        using var scope = NewDisposeScope();
+        var context = new LayerContext(Condition(noise, conditioning), conditioning.Operator, conditioning.Measurements, computeType);
+        var x = _patchIn.call(input.to_type(computeType)).to_type(ScalarType.Float32);
+        var positions = new List<Tensor> { AxialRope.Positions((int)x.shape[1], (int)x.shape[2], x.device) };
+        var skips = new List<Tensor>();
+        for (var i = 0; i < _merges.Count; i++)
+        {
+            x = Through(_downLevels[i], x, positions[i], context);
+            skips.Add(x);
+            x = _merges[i].call(x.to_type(computeType)).to_type(ScalarType.Float32);
+            positions.Add(AxialRope.Downscale(positions[i]));
+        }
+        x = Through(_midLevel, x, positions[^1], context);
+        for (var i = _splits.Count - 1; i >= 0; i--)
+            x = Through(_upLevels[i], _splits[i].call(x, skips[i], computeType), positions[i], context);
+        var pixels = _patchOut.call(_outNorm.call(x).to_type(computeType));
+        return pixels.to_type(ScalarType.Float32).MoveToOuterDisposeScope();
+    }
+
+    private static Tensor Through(ModuleList<TransformerLayer> layers, Tensor x, Tensor positions, LayerContext context)
+    {
+        foreach (var layer in layers)
+            x = layer.Forward(x, positions, context);
+        return x;
+    }
+
+    // cond = Mapping(time + augmentation + class), <c>[B, c]</c>.
+    private Tensor Condition(Tensor noise, Conditioning c)
+    {
+        using var scope = NewDisposeScope();
+        var augmentation = c.Augmentation ?? zeros([1, AugmentationParameters], device: noise.device);
+        var sum = _timeInProj.call(_timeEmb.call(noise.unsqueeze(-1))) + _augInProj.call(_augEmb.call(augmentation));
+        if (_classEmb is not null)
+            sum =
+                sum
+                + _classEmb.call(
+                    c.ClassLabels ?? full([noise.shape[0]], _configuration.Classes, dtype: ScalarType.Int64, device: noise.device)
+                );
+        return _mapping.call(sum).MoveToOuterDisposeScope();
+    }
+}

@@ -1,0 +1,102 @@
+using InvFusion.Modules;
+using TorchSharp.Utils;
+using static TorchSharp.torch;
+
+namespace InvFusion.Models;
+
+/// <summary>D(x; σ, H, y, class) = c_skip·x + c_out·F(c_in·x, c_noise, …) (EDM, table 1), with the uncertainty head of EDM2.</summary>
+public sealed class PreconditionedNetwork : nn.Module
+{
+    private const int UncertaintyChannels = 128;
+
+    [ComponentName(Name = "unet")]
+    private readonly HourglassTransformer _unet;
+
+    [ComponentName(Name = "logvar_fourier")]
+    private readonly FourierPhases _logvarFourier;
+
+    [ComponentName(Name = "logvar_linear")]
+    private readonly Modules.Linear _logvarLinear;
+
+    /// <summary>Builds a network with freshly drawn weights (from torch's global generator).</summary>
+    /// <exception cref="ConfigurationException">The configuration is not valid.</exception>
+    public PreconditionedNetwork(NetworkConfiguration configuration)
+        : base(nameof(PreconditionedNetwork))
+    {
+        configuration.Validate();
+        Configuration = configuration;
+        _unet = new(configuration);
+        _logvarFourier = new(UncertaintyChannels);
+        _logvarLinear = new(UncertaintyChannels, 1, bias: true);
+        RegisterComponents();
+    }
+
+    /// <summary>The configuration that the network was built from.</summary>
+    public NetworkConfiguration Configuration { get; }
+
+    /// <summary>Type of the matrix products inside F; x, D, norms and the residual stream stay in float32.</summary>
+    public ScalarType ComputeType { get; set; } = ScalarType.Float32;
+
+    /// <summary>The denoised image, and behind it the raw direction images of an NPPC network.</summary>
+    /// <param name="x">Noisy images, <c>[B, C, H, W]</c> float32.</param>
+    /// <param name="sigma">Noise level, <c>[B]</c> or <c>[1]</c> float32, in units of the images.</param>
+    /// <param name="conditioning">What is known beside the image.</param>
+    /// <returns><c>[B, (1+K)·C, H, W]</c> float32.</returns>
+    public Tensor Denoise(Tensor x, Tensor sigma, Conditioning conditioning)
+    {
+        CheckInputs(x, conditioning);
+        using var scope = NewDisposeScope();
+        var data = Configuration.SigmaData;
+        var s = sigma.to_type(ScalarType.Float32).expand(x.shape[0]);
+        var level = s.view(-1, 1, 1, 1);
+        var variance = level.square() + data * data;
+        var f = Raw(x * variance.rsqrt(), s.log() / 4, conditioning); // c_in = 1/√(σ_d² + σ²), c_noise = ln(σ)/4
+        var skip = data * data / variance;
+        var output = level * data * variance.rsqrt(); // c_out = σ σ_d / √(σ² + σ_d²)
+        var image = skip * x + output * f.narrow(1, 0, x.shape[1]);
+        if (Configuration.Directions > 0)
+            image = cat([image, f.narrow(1, x.shape[1], f.shape[1] - x.shape[1])], 1);
+        return image.MoveToOuterDisposeScope();
+    }
+
+    /// <summary>F: preconditioned images <c>[B, C, H, W]</c> and c_noise <c>[B]</c> → <c>[B, (1+K)·C, H, W]</c>.</summary>
+    internal Tensor Raw(Tensor scaled, Tensor noise, Conditioning conditioning)
+    {
+        using var scope = NewDisposeScope();
+        var input = scaled;
+        if (Configuration.Kind != NetworkKind.Unconditional)
+            input = cat([scaled, PseudoInverseImage(scaled, conditioning)], 1);
+        var output = _unet.Forward(input.permute(0, 2, 3, 1).contiguous(), noise, conditioning, ComputeType);
+        return output.permute(0, 3, 1, 2).contiguous().MoveToOuterDisposeScope();
+    }
+
+    /// <summary>log variance of the denoising error at σ (EDM2, eq. 21): <c>[B]</c> → <c>[B, 1, 1, 1]</c>.</summary>
+    public Tensor LogVariance(Tensor sigma)
+    {
+        using var scope = NewDisposeScope();
+        var noise = sigma.to_type(ScalarType.Float32).log() / 4;
+        return _logvarLinear.call(_logvarFourier.call(noise)).view(-1, 1, 1, 1).MoveToOuterDisposeScope();
+    }
+
+    // H⁺y, unscaled; zeros where there is no H or y.
+    private static Tensor PseudoInverseImage(Tensor like, Conditioning c)
+    {
+        if (c is not { Operator: { } op, Measurements: { } y })
+            return zeros_like(like);
+        using var image = op.PseudoInverse(y); // [B, 1, C, H, W]
+        return image.squeeze(1).expand(like.shape);
+    }
+
+    private void CheckInputs(Tensor x, Conditioning c)
+    {
+        var n = Configuration;
+        var coarsest = n.PatchAt(n.Levels.Count - 1);
+        if (x.dim() != 4 || x.shape[1] != n.Channels || x.shape[2] % coarsest != 0 || x.shape[3] % coarsest != 0)
+            throw new ArgumentException(
+                $"the network takes [B, {n.Channels}, H, W] with sides that are multiples of {coarsest}, not [{string.Join(", ", x.shape)}]",
+                nameof(x)
+            );
+        if (c.Measurements is { } y && (y.dim() != 3 || y.shape[0] != x.shape[0] || y.shape[1] != 1))
+            throw new ArgumentException($"measurements must be [{x.shape[0]}, 1, O], not [{string.Join(", ", y.shape)}]", nameof(c));
+    }
+}

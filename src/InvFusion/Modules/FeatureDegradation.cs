@@ -1,0 +1,49 @@
+using InvFusion.Degradations;
+using InvFusion.Ops;
+using TorchSharp.Utils;
+using static TorchSharp.torch;
+
+namespace InvFusion.Modules;
+
+/// <summary>
+/// The feature degradation layer (InvFusion, section 3): tokens unfold to m feature images, H measures each, the real measurement is fused with them entry by
+/// entry, and H⁺ brings the result back to tokens.
+/// </summary>
+public sealed class FeatureDegradation : nn.Module
+{
+    private readonly int _patch;
+    private readonly int _channels;
+
+    [ComponentName(Name = "deg_linear")]
+    private readonly Linear _degLinear;
+
+    /// <summary>Creates the layer.</summary>
+    /// <param name="width">d = P·P·m·C, channels of a token.</param>
+    /// <param name="patch">P, the side in pixels that a token covers.</param>
+    /// <param name="channels">C, channels of an image.</param>
+    public FeatureDegradation(int width, int patch, int channels)
+        : base(nameof(FeatureDegradation))
+    {
+        (_patch, _channels) = (patch, channels);
+        var features = width / (patch * patch * channels);
+        _degLinear = new(features + 1, features, bias: true);
+        RegisterComponents();
+    }
+
+    /// <summary>g = fold(H⁺ gelu(W [y; H unfold(x)] + b)).</summary>
+    /// <param name="tokens">x, <c>[B, h, w, d]</c>.</param>
+    /// <param name="op">H.</param>
+    /// <param name="measurements">y, <c>[B, 1, O]</c>.</param>
+    /// <param name="dtype">Type of the products.</param>
+    /// <returns>g, <c>[B, h, w, d]</c>.</returns>
+    public Tensor Forward(Tensor tokens, LinearOperator op, Tensor measurements, ScalarType dtype)
+    {
+        using var scope = NewDisposeScope();
+        var features = TokenLayout.ToFeatureImages(tokens.to_type(dtype), _patch, _channels);
+        var z = cat([measurements.to_type(dtype), op.Apply(features).to_type(dtype)], 1); // [B, 1 + m, O]
+        var weight = _degLinear.Weight.to_type(dtype).unsqueeze(0).expand(z.shape[0], -1, -1);
+        var fused = weight.bmm(z) + _degLinear.Bias!.to_type(dtype).view(1, -1, 1); // [B, m, O]
+        var back = op.PseudoInverse(nn.functional.gelu(fused));
+        return TokenLayout.ToTokens(back, _patch).to_type(dtype).MoveToOuterDisposeScope();
+    }
+}

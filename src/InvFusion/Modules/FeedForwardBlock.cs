@@ -1,0 +1,40 @@
+using InvFusion.Ops;
+using TorchSharp.Utils;
+using static TorchSharp.torch;
+
+namespace InvFusion.Modules;
+
+/// <summary>x + down(dropout(GEGLU(up(AdaRMSNorm(x, cond))))).</summary>
+public sealed class FeedForwardBlock : nn.Module<Tensor, Tensor, ScalarType, Tensor>
+{
+    private readonly double _dropout;
+
+    [ComponentName(Name = "norm")]
+    private readonly AdaptiveRmsNorm _norm;
+
+    [ComponentName(Name = "up_proj")]
+    private readonly Linear _upProj;
+
+    [ComponentName(Name = "down_proj")]
+    private readonly Linear _downProj;
+
+    /// <summary>Creates the block.</summary>
+    public FeedForwardBlock(long width, long hiddenWidth, long conditionWidth, double dropout)
+        : base(nameof(FeedForwardBlock))
+    {
+        _dropout = dropout;
+        _norm = new(width, conditionWidth);
+        _upProj = new(width, 2 * hiddenWidth);
+        _downProj = new(hiddenWidth, width, zero: true);
+        RegisterComponents();
+    }
+
+    /// <summary>Tokens <c>[B, h, w, d]</c> and a condition <c>[B, c]</c>; products run in the given type.</summary>
+    public override Tensor forward(Tensor tokens, Tensor condition, ScalarType dtype)
+    {
+        using var scope = NewDisposeScope();
+        var hidden = Geglu.Apply(_upProj.call(_norm.call(tokens, condition, dtype)));
+        hidden = nn.functional.dropout(hidden, _dropout, training);
+        return (tokens + _downProj.call(hidden)).MoveToOuterDisposeScope();
+    }
+}

@@ -1,0 +1,45 @@
+using TorchSharp.Modules;
+using TorchSharp.Utils;
+using static TorchSharp.torch;
+
+namespace InvFusion.Modules;
+
+/// <summary>x Wᵀ (+ b), computed in the input's type from float32 master weights.</summary>
+/// <remarks>Unlike TorchSharp's own layer it can start at zero without drawing random numbers, and follows the activations into bfloat16.</remarks>
+public sealed class Linear : nn.Module<Tensor, Tensor>
+{
+    [ComponentName(Name = "weight")]
+    private readonly Parameter _weight;
+
+    [ComponentName(Name = "bias")]
+    private readonly Parameter? _bias;
+
+    /// <summary>Creates the layer.</summary>
+    /// <param name="inputs">Width of the input.</param>
+    /// <param name="outputs">Width of the output.</param>
+    /// <param name="bias">Whether a bias is added.</param>
+    /// <param name="zero">Starts at zero; otherwise uniform in ±1/√inputs (PyTorch's default).</param>
+    public Linear(long inputs, long outputs, bool bias = false, bool zero = false)
+        : base(nameof(Linear))
+    {
+        var bound = zero ? 0 : 1 / Math.Sqrt(inputs);
+        _weight = Parameters.Create(bound, outputs, inputs);
+        if (bias)
+            _bias = Parameters.Create(bound, outputs);
+        RegisterComponents();
+    }
+
+    /// <summary>The weights, <c>[outputs, inputs]</c>.</summary>
+    public Tensor Weight => _weight;
+
+    /// <summary>The bias <c>[outputs]</c>, or null.</summary>
+    public Tensor? Bias => _bias;
+
+    /// <inheritdoc/>
+    public override Tensor forward(Tensor input)
+    {
+        using var weight = _weight.to_type(input.dtype);
+        using var bias = _bias?.to_type(input.dtype);
+        return nn.functional.linear(input, weight, bias);
+    }
+}

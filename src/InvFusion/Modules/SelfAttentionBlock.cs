@@ -1,0 +1,116 @@
+using InvFusion.Ops;
+using TorchSharp.Modules;
+using TorchSharp.Utils;
+using static TorchSharp.torch;
+
+namespace InvFusion.Modules;
+
+/// <summary>
+/// Residual self-attention (InvFusion, section 4): cosine similarity with one learned scale per head, axial rotary embedding, global or neighborhood
+/// windows, and at joint levels extra keys and values from the degraded features under the same softmax.
+/// </summary>
+public sealed class SelfAttentionBlock : nn.Module
+{
+    private const double InitialScale = 10;
+    private readonly int _headWidth;
+    private readonly int _kernel;
+    private readonly double _dropout;
+
+    [ComponentName(Name = "scale")]
+    private readonly Parameter _scale;
+
+    [ComponentName(Name = "norm")]
+    private readonly AdaptiveRmsNorm _norm;
+
+    [ComponentName(Name = "jnorm")]
+    private readonly AdaptiveRmsNorm? _jointNorm;
+
+    [ComponentName(Name = "qkv_proj")]
+    private readonly Linear _qkvProj;
+
+    [ComponentName(Name = "jk_proj")]
+    private readonly Linear? _jointKeyProj;
+
+    [ComponentName(Name = "jv_proj")]
+    private readonly Linear? _jointValueProj;
+
+    [ComponentName(Name = "pos_emb")]
+    private readonly RopeFrequencies _posEmb;
+
+    [ComponentName(Name = "out_proj")]
+    private readonly Linear _outProj;
+
+    /// <summary>Creates the block.</summary>
+    /// <param name="width">d, channels of a token.</param>
+    /// <param name="headWidth">e, channels of a head; a multiple of 8 that divides <paramref name="width"/>.</param>
+    /// <param name="kernel">Window side of neighborhood attention, or 0 for global attention.</param>
+    /// <param name="conditionWidth">Width of the conditioning vector.</param>
+    /// <param name="joint">Whether the block has extra keys and values.</param>
+    /// <param name="dropout">Dropout before the out-projection, in training.</param>
+    public SelfAttentionBlock(int width, int headWidth, int kernel, int conditionWidth, bool joint, double dropout)
+        : base(nameof(SelfAttentionBlock))
+    {
+        (_headWidth, _kernel, _dropout) = (headWidth, kernel, dropout);
+        var heads = width / headWidth;
+        _scale = Parameters.Create(full([heads], InitialScale));
+        _norm = new(width, conditionWidth);
+        _qkvProj = new(width, 3 * width);
+        _posEmb = new(heads, headWidth);
+        _outProj = new(width, width, zero: true);
+        if (joint)
+        {
+            _jointNorm = new(width, conditionWidth);
+            _jointKeyProj = new(2 * width, width);
+            _jointValueProj = new(width, width);
+        }
+        RegisterComponents();
+    }
+
+    /// <summary>Applies the block.</summary>
+    /// <param name="tokens"><c>[B, h, w, d]</c>.</param>
+    /// <param name="positions"><c>[h, w, 2]</c>.</param>
+    /// <param name="condition"><c>[B, c]</c>.</param>
+    /// <param name="joint">The degraded features.</param>
+    /// <param name="dtype">Type of the products.</param>
+    /// <returns><c>[B, h, w, d]</c>.</returns>
+    public Tensor Forward(Tensor tokens, Tensor positions, Tensor condition, JointFeatures joint, ScalarType dtype)
+    {
+        using var scope = NewDisposeScope();
+        var (h, w) = ((int)tokens.shape[1], (int)tokens.shape[2]);
+        var rope = AxialRope.Table(positions, _posEmb.Frequencies, dtype);
+        var u = _norm.call(tokens, condition, dtype);
+        var qkv = _qkvProj.call(u).chunk(3, -1);
+        var q = Position(Heads(qkv[0]), rope);
+        var keys = new List<Tensor> { Position(Heads(qkv[1]), rope) };
+        var values = new List<Tensor> { Heads(qkv[2]) };
+        if (joint.Kind != JointKind.None && _jointKeyProj is not null)
+        {
+            var (k, v) = JointKeyValue(u, joint, condition, dtype);
+            keys.Add(Position(Heads(k), rope));
+            values.Add(v is null ? zeros_like(values[0]) : Heads(v));
+        }
+        var attended = _kernel == 0 ? Global(q, keys, values) : NeighborhoodAttention.Apply(q, keys, values, h, w, _kernel);
+        var merged = attended.transpose(1, 2).reshape(tokens.shape); // [B, n, L, e] → [B, h, w, d]
+        merged = nn.functional.dropout(merged, _dropout, training);
+        return (tokens + _outProj.call(merged)).MoveToOuterDisposeScope();
+    }
+
+    private static Tensor Global(Tensor q, List<Tensor> keys, List<Tensor> values) =>
+        keys.Count == 1 ? GlobalAttention.Apply(q, keys[0], values[0]) : GlobalAttention.Apply(q, cat(keys, 2), cat(values, 2));
+
+    // Keys = Linear([u, v_g]), values = Linear(v_g), with v_g = AdaRMSNorm'(g, cond). Where g = 0, v_g is 0 too: keys from u alone, values 0 (null).
+    private (Tensor Keys, Tensor? Values) JointKeyValue(Tensor u, JointFeatures joint, Tensor condition, ScalarType dtype)
+    {
+        if (joint.Kind == JointKind.Zero)
+        {
+            var half = _jointKeyProj!.Weight.narrow(1, 0, u.shape[^1]).to_type(dtype);
+            return (nn.functional.linear(u, half), null);
+        }
+        var g = _jointNorm!.call(joint.Tokens!, condition, dtype);
+        return (_jointKeyProj!.call(cat([u, g], -1)), _jointValueProj!.call(g));
+    }
+
+    private Tensor Heads(Tensor x) => x.view(x.shape[0], x.shape[1] * x.shape[2], -1, _headWidth).transpose(1, 2); // → [B, n, L, e]
+
+    private Tensor Position(Tensor x, (Tensor Cos, Tensor Sin) rope) => AxialRope.Rotate(Ops.CosineSimilarity.Normalize(x, _scale), rope);
+}

@@ -1,0 +1,34 @@
+using InvFusion.Verification.Cases;
+
+namespace InvFusion.Verification;
+
+/// <summary>The table of kinds of cases: the first line whose pattern fits a name decides.</summary>
+internal static class CaseKinds
+{
+    /// <summary>Largest relative error, where a case gives no tolerance of its own.</summary>
+    public const double Tolerance = 1e-4;
+
+    private static readonly CaseKind[] All =
+    [
+        new("encoder", PixelEncodingCase.Verify),
+        new("samplers/common", InputsOnly.Verify),
+        new("samplers/edm*", SamplerCases.ClosedForm),
+        new("samplers/mse*", SamplerCases.ClosedForm),
+        Later("samplers/nppc", "the nppc estimator"),
+        Later("samplers/ddrm*", "the sampler ddrm"),
+        Later("samplers/project*", "the sampler ddnm"),
+        Later("samplers/pigdm*", "the samplers pigdm and dps"),
+        Later("samplers/dps*", "the sampler dps"),
+        Later("samplers/daps*", "the sampler daps"),
+        Later("augment*", "the augmentation pipe"),
+        Later("metrics", "metrics"),
+        Later("detector_*", "feature networks of the metrics"),
+        Later("encoder_kl_*", "the latent encoder"),
+        Later("resize_*", "the resampling of feature networks"),
+    ];
+
+    /// <summary>The kind of a case, or null when no line fits.</summary>
+    public static CaseKind? Find(string name) => All.FirstOrDefault(kind => kind.Matches(name));
+
+    private static CaseKind Later(string pattern, string what) => new(pattern, null, $"{what}: not in this version");
+}

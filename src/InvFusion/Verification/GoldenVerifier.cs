@@ -1,0 +1,84 @@
+using static TorchSharp.torch;
+
+namespace InvFusion.Verification;
+
+/// <summary>
+/// Runs this implementation on vectors of another one. Every folder with a <c>case.json</c> is a case; each gets a result, so that nothing is passed over.
+/// </summary>
+public static class GoldenVerifier
+{
+    private const string DescriptionFile = "case.json";
+
+    /// <summary>Names of all cases in a folder, in order: their folders relative to it, with slashes.</summary>
+    /// <exception cref="DataFormatException">The folder does not exist or holds no case.</exception>
+    public static IReadOnlyList<string> CaseNames(string folder)
+    {
+        if (!Directory.Exists(folder))
+            throw new DataFormatException($"there is no folder {folder}: give the folder that holds the vectors");
+        var names = Directory
+            .EnumerateFiles(folder, DescriptionFile, SearchOption.AllDirectories)
+            .Select(path => Path.GetRelativePath(folder, Path.GetDirectoryName(path)!).Replace('\\', '/'))
+            .Order(StringComparer.Ordinal)
+            .ToArray();
+        return names.Length > 0
+            ? names
+            : throw new DataFormatException($"{folder} holds no vectors: no {DescriptionFile} in it or below it");
+    }
+
+    /// <summary>Runs cases, one at a time.</summary>
+    /// <param name="folder">The folder that holds the vectors.</param>
+    /// <param name="filter">Part of a name, or a pattern with <c>*</c>; null runs all.</param>
+    /// <param name="progress">Told every result at once.</param>
+    /// <param name="cancellation">Looked at between cases and inside long ones.</param>
+    /// <returns>The results as they come: at least one per case.</returns>
+    /// <exception cref="DataFormatException">The folder holds no case, or none matches the filter.</exception>
+    public static IEnumerable<CaseResult> Run(
+        string folder,
+        string? filter = null,
+        IProgress<CaseResult>? progress = null,
+        CancellationToken cancellation = default
+    )
+    {
+        var pattern = new CaseKind(filter is null || filter.Contains('*') ? filter ?? "*" : $"*{filter}*", null);
+        var names = CaseNames(folder).Where(pattern.Matches).ToArray();
+        if (names.Length == 0)
+            throw new DataFormatException($"no case in {folder} matches '{filter}'");
+        return names.SelectMany(name => RunCase(folder, name, progress, cancellation));
+    }
+
+    /// <summary>Runs one case by its name: the result of the case, then one for each part that is not covered.</summary>
+    /// <exception cref="OperationCanceledException">Cancelled.</exception>
+    public static IReadOnlyList<CaseResult> RunCase(
+        string folder,
+        string name,
+        IProgress<CaseResult>? progress = null,
+        CancellationToken cancellation = default
+    )
+    {
+        cancellation.ThrowIfCancellationRequested();
+        var results = Verify(folder, name, cancellation);
+        foreach (var result in results)
+            progress?.Report(result);
+        return results;
+    }
+
+    private static IReadOnlyList<CaseResult> Verify(string folder, string name, CancellationToken cancellation)
+    {
+        var kind = CaseKinds.Find(name);
+        if (kind?.Verify is null)
+            return [CaseResult.WithoutNumbers(name, CaseStatus.NotCovered, kind?.Reason ?? "no verifier knows this kind of case")];
+        try
+        {
+            using var scope = NewDisposeScope();
+            var golden = GoldenCase.Open(Path.Combine(folder, name), name);
+            var comparison = new Comparison(CaseKinds.Tolerance);
+            kind.Verify(golden, comparison, cancellation);
+            var unread = golden.Unread.ToArray();
+            return [.. comparison.Results(name, unread.Length == 0 ? "" : $"not used: {string.Join(", ", unread)}")];
+        }
+        catch (Exception e) when (e is not OperationCanceledException)
+        {
+            return [CaseResult.WithoutNumbers(name, CaseStatus.Error, e.Message.ReplaceLineEndings(" "))];
+        }
+    }
+}

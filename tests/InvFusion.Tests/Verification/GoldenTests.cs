@@ -1,0 +1,58 @@
+using InvFusion.Testing;
+using InvFusion.Tests.Diffusion;
+using InvFusion.Verification;
+using Xunit;
+
+namespace InvFusion.Tests.Verification;
+
+/// <summary>Every vector is either met or named here as not covered.</summary>
+[Collection(TorchTests.Collection)]
+public sealed class GoldenTests
+{
+    /// <summary>Cases and parts of cases that this version has nothing to compare with; all others must pass.</summary>
+    private static readonly string[] NotCovered =
+    [
+        "augment/",
+        "metrics",
+        "detector_",
+        "encoder_kl_",
+        "resize_",
+        "samplers/nppc",
+        "samplers/ddrm",
+        "samplers/project",
+        "samplers/pigdm",
+        "samplers/dps",
+        "samplers/daps",
+        "net_nppc_small#",
+        "schedules#",
+    ];
+
+    /// <summary>Tensors of covered cases that nothing reads: intermediate values of random constructions, which are free to differ.</summary>
+    private static readonly string[] NotUsed = [];
+
+    public static TheoryData<string> Names => [.. GoldenVerifier.CaseNames(Goldens.Folder)];
+
+    [Theory]
+    [MemberData(nameof(Names))]
+    public void A_case_agrees_with_the_public_implementation(string name)
+    {
+        TestContext.Current.TestOutputHelper?.WriteLine(
+            $"vectors: {(Goldens.Whole is null ? "the selection in" : "the whole set,")} {Goldens.Folder}"
+        );
+        var results = GoldenVerifier.RunCase(Goldens.Folder, name, cancellation: TestContext.Current.CancellationToken);
+        Assert.NotEmpty(results);
+        foreach (var result in results)
+        {
+            TestContext.Current.TestOutputHelper?.WriteLine(
+                $"{result.Status} {result.Case}: {result.WorstRelativeError:E2} (allowed {result.Tolerance:E1}) at {result.WorstTensor}, {result.Compared} compared {result.Message}"
+            );
+            var covered = !NotCovered.Any(prefix => result.Case.StartsWith(prefix, StringComparison.Ordinal));
+            Assert.Equal((result.Case, covered ? CaseStatus.Passed : CaseStatus.NotCovered), (result.Case, result.Status));
+            Assert.Equal(covered, result.Compared > 0);
+            Assert.True(covered || result.Message.Length > 0);
+            Assert.True(!covered || Unused(result.Message).All(tensor => NotUsed.Contains(tensor)), result.Message);
+        }
+    }
+
+    private static string[] Unused(string message) => message.Split("not used: ") is [_, var names] ? names.Split(", ") : [];
+}
