@@ -1,5 +1,4 @@
-using System.Text.Json;
-using System.Text.Json.Serialization;
+using InvFusion.Configuration;
 
 namespace InvFusion.Models;
 
@@ -49,22 +48,13 @@ public sealed record NetworkConfiguration
     /// <exception cref="ConfigurationException">The text is not a valid configuration; the message names the key.</exception>
     public static NetworkConfiguration FromJson(string json, string source)
     {
-        try
-        {
-            var configuration =
-                JsonSerializer.Deserialize(json, NetworkJson.Default.NetworkConfiguration)
-                ?? throw new ConfigurationException($"{source}: the network configuration is empty");
-            configuration.Validate(source);
-            return configuration;
-        }
-        catch (JsonException e)
-        {
-            throw new ConfigurationException($"{source}: network configuration: {e.Message}", e);
-        }
+        var configuration = ConfigurationJson.Read<NetworkConfiguration>(json, source);
+        configuration.Validate(source);
+        return configuration;
     }
 
     /// <summary>The configuration as JSON.</summary>
-    public string ToJson() => JsonSerializer.Serialize(this, NetworkJson.Default.NetworkConfiguration);
+    public string ToJson() => ConfigurationJson.Write(this, indented: false);
 
     /// <summary>Checks that the network can be built.</summary>
     /// <param name="source">Named in the message: a file or option.</param>
@@ -127,15 +117,3 @@ public sealed record NetworkConfiguration
         }
     }
 }
-
-/// <summary>JSON of network configurations: camel case, names for kinds, unknown keys refused.</summary>
-[JsonSourceGenerationOptions(
-    PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase,
-    UseStringEnumConverter = true,
-    UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow,
-    ReadCommentHandling = JsonCommentHandling.Skip,
-    AllowTrailingCommas = true,
-    MaxDepth = 16
-)]
-[JsonSerializable(typeof(NetworkConfiguration))]
-internal sealed partial class NetworkJson : JsonSerializerContext;

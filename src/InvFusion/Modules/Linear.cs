@@ -22,9 +22,10 @@ public sealed class Linear : nn.Module<Tensor, Tensor>
     public Linear(long inputs, long outputs, bool bias = false, bool zero = false)
         : base(nameof(Linear))
     {
-        _weight = Parameters.Create(Values(zero, inputs, outputs, inputs));
+        var bound = zero ? 0 : 1 / Math.Sqrt(inputs);
+        _weight = Parameters.Create(bound, outputs, inputs);
         if (bias)
-            _bias = Parameters.Create(Values(zero, inputs, outputs));
+            _bias = Parameters.Create(bound, outputs);
         RegisterComponents();
     }
 
@@ -40,13 +41,5 @@ public sealed class Linear : nn.Module<Tensor, Tensor>
         using var weight = _weight.to_type(input.dtype);
         using var bias = _bias?.to_type(input.dtype);
         return nn.functional.linear(input, weight, bias);
-    }
-
-    private static Tensor Values(bool zero, long inputs, params long[] shape)
-    {
-        if (zero)
-            return zeros(shape);
-        var bound = 1 / Math.Sqrt(inputs);
-        return empty(shape).uniform_(-bound, bound);
     }
 }

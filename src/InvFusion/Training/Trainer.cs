@@ -1,0 +1,167 @@
+using System.Diagnostics;
+using InvFusion.Data;
+using InvFusion.Formats.IO;
+using InvFusion.Models;
+using InvFusion.Runtime;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace InvFusion.Training;
+
+/// <summary>A training run in a folder: starts, goes on from the newest whole checkpoint, and ends with one when cancelled.</summary>
+public sealed class Trainer : IDisposable
+{
+    private const int PatienceForNonFiniteLoss = 20;
+    private readonly TrainingOptions _options;
+    private readonly string _folder;
+    private readonly IImageSet _images;
+    private readonly PreconditionedNetwork _network;
+    private readonly FlatParameters _parameters;
+    private readonly FlatAdam _adam;
+    private readonly StatsFile _stats;
+    private double _earlierSeconds;
+    private long _seen;
+    private long _saved = -1;
+
+    /// <summary>Opens a run.</summary>
+    /// <param name="options">The run.</param>
+    /// <param name="folder">The run folder; created when missing. A run that is already in it goes on.</param>
+    /// <param name="images">The images; not owned.</param>
+    /// <param name="warn">Receives one line for each damaged checkpoint that is passed over.</param>
+    /// <param name="device">Where to train, or null for the CPU.</param>
+    /// <exception cref="ConfigurationException">The options are wrong, or differ from those of the run in the folder.</exception>
+    /// <exception cref="DataFormatException">The folder cannot be written, or the images do not fit the network.</exception>
+    public Trainer(TrainingOptions options, string folder, IImageSet images, Action<string>? warn = null, Device? device = null)
+    {
+        options.Validate();
+        (_options, _folder, _images) = (options, folder, images);
+        var n = options.Network;
+        if (images.Size != n.Resolution || images.Channels != n.Channels)
+            throw new ConfigurationException(
+                $"{options.Data}: images are {images.Channels}×{images.Size}×{images.Size}, the network takes {n.Channels}×{n.Resolution}×{n.Resolution}; 'dataset prepare --size {n.Resolution}' makes them fit"
+            );
+        if (n.Classes > 0 && images.ClassCount != n.Classes)
+            throw new ConfigurationException($"{options.Data}: has {images.ClassCount} classes, the network {n.Classes}");
+        manual_seed(new RandomStream(options.Seed, 0).NextSeed());
+        _network = new PreconditionedNetwork(n) { ComputeType = ComputePrecision.Parse(options.Precision, device) };
+        if (device is not null)
+            _network.to(device);
+        _network.train();
+        _parameters = new(_network);
+        if (options.WarmStart is { } start)
+            LoadWeights(start);
+        _adam = new(_parameters);
+        _stats = new(Path.Combine(folder, "stats.jsonl"));
+        Resume(warn);
+    }
+
+    /// <summary>Images seen so far.</summary>
+    public long ImagesSeen => _seen;
+
+    /// <summary>The network in training; its weights are the current ones, not the average.</summary>
+    public PreconditionedNetwork Network => _network;
+
+    /// <summary>Trains until the run's images are seen or the token is cancelled; ends with a checkpoint in both cases.</summary>
+    /// <param name="progress">Told at every status.</param>
+    /// <param name="cancellation">Ends the run after the current step.</param>
+    /// <exception cref="DivergenceException">The loss stayed NaN or infinite; the last checkpoint is usable.</exception>
+    public void Run(IProgress<TrainingStatus>? progress = null, CancellationToken cancellation = default)
+    {
+        var loaderOptions = new LoaderOptions
+        {
+            BatchSize = _options.Batch,
+            Seed = _options.Seed,
+            StartCounter = _seen,
+            HorizontalFlip = _options.HorizontalFlip,
+        };
+        using var loader = new PrefetchingLoader(_images, loaderOptions);
+        var step = new TrainingStep(_network, _options, _parameters.Values.device);
+        var clock = Stopwatch.StartNew();
+        var window = new StatusWindow(_seen, clock.Elapsed);
+        while (_seen < _options.Images && !cancellation.IsCancellationRequested)
+        {
+            for (var round = 0; round < _options.Rounds; round++)
+                window.Add(step.Accumulate(loader.Next(CancellationToken.None)));
+            var rate = _options.LearningRate.OfStep(_seen, _options.StepImages, _options.Images);
+            _seen += _options.StepImages;
+            var beta = _options.Ema.Beta(_seen, _options.StepImages);
+            window.Skipped += _adam.Step(rate, beta);
+            if (window.NonFinite >= PatienceForNonFiniteLoss)
+                throw new DivergenceException(
+                    $"training diverged: the loss was not finite for {window.NonFinite} passes up to image {_seen}; go on from the last checkpoint in {_folder} with a lower learning rate"
+                );
+            if (Crossed(_options.StatusImages) || _seen >= _options.Images)
+            {
+                var status = window.Close(_seen, _options.Images, rate, beta, clock.Elapsed, _earlierSeconds);
+                _stats.Append(status);
+                progress?.Report(status);
+                window = new(_seen, clock.Elapsed);
+            }
+            if (Crossed(_options.CheckpointImages))
+                SaveCheckpoint(clock.Elapsed.TotalSeconds);
+        }
+        if (_saved != _seen)
+            SaveCheckpoint(clock.Elapsed.TotalSeconds);
+        _earlierSeconds += clock.Elapsed.TotalSeconds;
+    }
+
+    /// <summary>Writes the averaged weights as a network file.</summary>
+    public void SaveAverage(string path)
+    {
+        using var scope = NewDisposeScope();
+        var state = _network.named_buffers().Select(b => KeyValuePair.Create(b.name, b.buffer)).Concat(_parameters.Named(_adam.Average));
+        var metadata = new Dictionary<string, string>
+        {
+            ["invfusion.images"] = _seen.ToString(),
+            ["invfusion.degradations"] = string.Join(",", _options.Degradations),
+        };
+        NetworkFile.Save(path, _options.Network, state, metadata: metadata);
+    }
+
+    private bool Crossed(long interval) => _seen / interval != (_seen - _options.StepImages) / interval;
+
+    private void SaveCheckpoint(double seconds)
+    {
+        TrainingCheckpoint.Save(TrainingCheckpoint.PathOf(_folder, _seen), _network, _adam, _seen, _earlierSeconds + seconds);
+        SaveAverage(Path.Combine(_folder, "network-ema.safetensors"));
+        TrainingCheckpoint.Prune(_folder, _options.KeepCheckpoints);
+        _saved = _seen;
+    }
+
+    private void Resume(Action<string>? warn)
+    {
+        var optionsPath = Path.Combine(_folder, "options.json");
+        var checkpoints = TrainingCheckpoint.Find(_folder);
+        if (checkpoints.Length > 0 && File.Exists(optionsPath))
+            _options.CheckResumable(TrainingOptions.FromJson(File.ReadAllText(optionsPath), optionsPath), _folder);
+        AtomicFile.WriteAllText(optionsPath, _options.ToJson());
+        foreach (var checkpoint in checkpoints)
+        {
+            try
+            {
+                (_seen, _earlierSeconds) = TrainingCheckpoint.Load(checkpoint, _network, _adam);
+                _saved = _seen;
+                break;
+            }
+            catch (DataFormatException e)
+            {
+                warn?.Invoke($"{e.Message}; passed over");
+            }
+        }
+        _stats.TruncateAfter(_seen);
+    }
+
+    private void LoadWeights(string path)
+    {
+        using var file = Formats.Safetensors.SafetensorsFile.Open(path);
+        NetworkFile.CopyInto(_network, file, path);
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        _adam.Dispose();
+        _parameters.Dispose();
+        _network.Dispose();
+    }
+}

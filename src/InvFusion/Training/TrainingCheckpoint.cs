@@ -1,0 +1,95 @@
+using System.Globalization;
+using System.Runtime.InteropServices;
+using System.Security.Cryptography;
+using InvFusion.Formats.Safetensors;
+using InvFusion.Models;
+using static TorchSharp.torch;
+
+namespace InvFusion.Training;
+
+/// <summary>
+/// The whole state of a run in one safetensors file with a checksum: weights and buffers by name, moments and average flat. Random numbers need no state: they
+/// derive from the seed and the image counter.
+/// </summary>
+internal static class TrainingCheckpoint
+{
+    private const string NetworkPrefix = "network/";
+    private const string Pattern = "state-*.safetensors";
+
+    public static string PathOf(string folder, long images) => Path.Combine(folder, $"state-{images:D12}.safetensors");
+
+    /// <summary>Checkpoints of a run folder, newest first.</summary>
+    public static string[] Find(string folder) =>
+        Directory.Exists(folder) ? [.. Directory.GetFiles(folder, Pattern).OrderDescending(StringComparer.Ordinal)] : [];
+
+    public static void Save(string path, PreconditionedNetwork network, FlatAdam adam, long images, double seconds)
+    {
+        var tensors = Contents(network, adam).ToArray();
+        var metadata = new Dictionary<string, string>
+        {
+            [NetworkFile.ConfigurationKey] = network.Configuration.ToJson(),
+            ["images"] = images.ToString(CultureInfo.InvariantCulture),
+            ["steps"] = adam.Steps.ToString(CultureInfo.InvariantCulture),
+            ["seconds"] = seconds.ToString("R", CultureInfo.InvariantCulture),
+            ["sha256"] = Checksum(tensors.Select(t => (t.Key, Bytes: t.Value))),
+        };
+        SafetensorsWriter.Write(path, [.. tensors.Select(t => NetworkFile.ToWrite(t.Key, t.Value))], metadata);
+    }
+
+    /// <summary>Restores network and optimizer.</summary>
+    /// <exception cref="DataFormatException">The file is torn or belongs to another network.</exception>
+    public static (long Images, double Seconds) Load(string path, PreconditionedNetwork network, FlatAdam adam)
+    {
+        using var file = SafetensorsFile.Open(path);
+        Verify(file, path);
+        long images = long.Parse(file.Metadata["images"], CultureInfo.InvariantCulture),
+            steps = long.Parse(file.Metadata["steps"], CultureInfo.InvariantCulture);
+        var seconds = double.Parse(file.Metadata["seconds"], CultureInfo.InvariantCulture);
+        NetworkFile.CopyInto(network, file, path, NetworkPrefix);
+        foreach (var (name, flat) in Flat(adam))
+        {
+            var source = MemoryMarshal.Cast<byte, float>(file.Bytes(name));
+            if (source.Length != flat.NumberOfElements)
+                throw new DataFormatException($"{path}: '{name}' has {source.Length} numbers, the network {flat.NumberOfElements}");
+            source.CopyTo(MemoryMarshal.Cast<byte, float>(flat.bytes));
+        }
+        adam.Steps = steps;
+        return (images, seconds);
+    }
+
+    /// <summary>Deletes all but the newest checkpoints.</summary>
+    public static void Prune(string folder, int keep)
+    {
+        foreach (var old in Find(folder).Skip(keep))
+            File.Delete(old);
+    }
+
+    private static void Verify(SafetensorsFile file, string path)
+    {
+        foreach (var key in new[] { "images", "steps", "seconds", "sha256" })
+            if (!file.Metadata.ContainsKey(key))
+                throw new DataFormatException($"{path}: is not a training state (no '{key}' in its metadata)");
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        foreach (var name in file.Tensors.Keys.Order(StringComparer.Ordinal))
+            hash.AppendData(file.Bytes(name));
+        if (Convert.ToHexString(hash.GetHashAndReset()) != file.Metadata["sha256"])
+            throw new DataFormatException($"{path}: the checksum does not match, the file is damaged");
+    }
+
+    private static IEnumerable<KeyValuePair<string, Tensor>> Contents(PreconditionedNetwork network, FlatAdam adam) =>
+        network.state_dict().Select(p => KeyValuePair.Create(NetworkPrefix + p.Key, p.Value)).Concat(Flat(adam));
+
+    private static IEnumerable<KeyValuePair<string, Tensor>> Flat(FlatAdam adam) =>
+        [new("adam/first", adam.FirstMoment), new("adam/second", adam.SecondMoment), new("ema", adam.Average)];
+
+    private static string Checksum(IEnumerable<(string Name, Tensor Bytes)> tensors)
+    {
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        foreach (var (_, tensor) in tensors.OrderBy(t => t.Name, StringComparer.Ordinal))
+        {
+            using var contiguous = tensor.detach().cpu().contiguous();
+            hash.AppendData(contiguous.bytes);
+        }
+        return Convert.ToHexString(hash.GetHashAndReset());
+    }
+}

@@ -1,0 +1,131 @@
+using System.Text.Json.Serialization;
+using InvFusion.Configuration;
+using InvFusion.Degradations;
+using InvFusion.Models;
+using InvFusion.Runtime;
+
+namespace InvFusion.Training;
+
+/// <summary>A complete training run; saved with the run as <c>options.json</c>.</summary>
+public sealed record TrainingOptions
+{
+    /// <summary>The images: a prepared set, a folder or a zip.</summary>
+    public required string Data { get; init; }
+
+    /// <summary>The network.</summary>
+    public required NetworkConfiguration Network { get; init; }
+
+    /// <summary>The degradation families, one of which is drawn for each pass.</summary>
+    public IReadOnlyList<string> Degradations { get; init; } = ["matrix", "motion", "patches", "none", "box", "missing-box", "sr"];
+
+    /// <summary>Draws strides, patch sides and kernels once for the whole batch, as the public implementation does.</summary>
+    public bool SharedDegradations { get; init; }
+
+    /// <summary>σ_y of the noise on the measurements, in units of the images.</summary>
+    public double SigmaY { get; init; }
+
+    /// <summary>Images of one pass through the network.</summary>
+    public int Batch { get; init; } = 32;
+
+    /// <summary>Passes whose gradients are added up for one step.</summary>
+    public int Rounds { get; init; } = 1;
+
+    /// <summary>Images of the whole run.</summary>
+    public long Images { get; init; } = 1 << 20;
+
+    /// <summary>The loss.</summary>
+    public EdmLoss Loss { get; init; } = new();
+
+    /// <summary>The learning rate.</summary>
+    public LearningRateSchedule LearningRate { get; init; } = new();
+
+    /// <summary>The moving average, which is what is evaluated and released.</summary>
+    public EmaSchedule Ema { get; init; } = new();
+
+    /// <summary>Mirrors each image left to right with probability 1/2.</summary>
+    public bool HorizontalFlip { get; init; } = true;
+
+    /// <summary>Seed of everything random.</summary>
+    public ulong Seed { get; init; }
+
+    /// <summary>auto, fp32 or bf16.</summary>
+    public string Precision { get; init; } = "auto";
+
+    /// <summary>Images between two lines of <c>stats.jsonl</c>.</summary>
+    public long StatusImages { get; init; } = 1 << 10;
+
+    /// <summary>Images between two checkpoints.</summary>
+    public long CheckpointImages { get; init; } = 1 << 14;
+
+    /// <summary>Images between two grids of samples; 0 for none.</summary>
+    public long GridImages { get; init; } = 1 << 15;
+
+    /// <summary>Training states that are kept.</summary>
+    public int KeepCheckpoints { get; init; } = 2;
+
+    /// <summary>A network file whose weights the run starts from, or null.</summary>
+    public string? WarmStart { get; init; }
+
+    /// <summary>Images of one optimizer step.</summary>
+    [JsonIgnore]
+    public int StepImages => Batch * Rounds;
+
+    /// <summary>Reads options; unknown keys are refused.</summary>
+    /// <exception cref="ConfigurationException">The message names the key.</exception>
+    public static TrainingOptions FromJson(string json, string source)
+    {
+        var options = ConfigurationJson.Read<TrainingOptions>(json, source);
+        options.Validate(source);
+        return options;
+    }
+
+    /// <summary>The options as indented JSON.</summary>
+    public string ToJson() => ConfigurationJson.Write(this);
+
+    /// <summary>Checks every value.</summary>
+    /// <exception cref="ConfigurationException">The message names the key.</exception>
+    public void Validate(string source = "training options")
+    {
+        Network.Validate(source);
+        Require(Batch is > 0 and <= 1 << 16, "batch", $"is {Batch}; it must be 1 to 65536");
+        Require(Rounds is > 0 and <= 1 << 12, "rounds", $"is {Rounds}; it must be 1 to 4096");
+        Require(Images > 0, "images", $"is {Images}; it must be positive");
+        Require(SigmaY is >= 0 and < 100, "sigmaY", $"is {SigmaY}; it must be 0 or more, in units of images in [-1, 1]");
+        Require(LearningRate.Rate is > 0 and < 1, "learningRate.rate", $"is {LearningRate.Rate}; it must be in (0, 1)");
+        Require(Loss.LogSigmaStd > 0, "loss.logSigmaStd", $"is {Loss.LogSigmaStd}; it must be positive");
+        Require(StatusImages > 0, "statusImages", $"is {StatusImages}; it must be positive");
+        Require(CheckpointImages > 0, "checkpointImages", $"is {CheckpointImages}; it must be positive");
+        Require(GridImages >= 0, "gridImages", $"is {GridImages}; it must not be negative");
+        Require(KeepCheckpoints > 0, "keepCheckpoints", $"is {KeepCheckpoints}; it must be positive");
+        Require(Degradations.Count > 0, "degradations", "is empty; name at least one family");
+        _ = DegradationFamilies.Mixture(Degradations, SharedDegradations);
+        _ = ComputePrecision.Parse(Precision);
+
+        void Require(bool condition, string key, string problem)
+        {
+            if (!condition)
+                throw new ConfigurationException($"{source}: {key} {problem}");
+        }
+    }
+
+    /// <summary>Refuses to go on with a run under options that would change what it computes; lengths and intervals may change.</summary>
+    /// <exception cref="ConfigurationException">The message says how to go on.</exception>
+    public void CheckResumable(TrainingOptions saved, string source)
+    {
+        var comparable = this with
+        {
+            Images = saved.Images,
+            StatusImages = saved.StatusImages,
+            CheckpointImages = saved.CheckpointImages,
+            GridImages = saved.GridImages,
+            KeepCheckpoints = saved.KeepCheckpoints,
+        };
+        string[] mine = comparable.ToJson().Split('\n'),
+            theirs = saved.ToJson().Split('\n');
+        var changed = mine.Except(theirs).Select(l => l.Trim().TrimEnd(',')).FirstOrDefault();
+        if (changed is not null || mine.Length != theirs.Length)
+            throw new ConfigurationException(
+                $"{source}: the run was started with other options (now {changed ?? "fewer"}); resume with its own options.json or start in a new folder"
+            );
+    }
+}
