@@ -1,18 +1,18 @@
+using InvFusion.Imaging;
+
 namespace InvFusion.Degradations;
 
 /// <summary>The blur kernel of a motion path: a polyline on a doubled 8-bit canvas, blurred, halved (Lanczos), normalised to sum 1.</summary>
 /// <remarks>The three 8-bit stages follow Pillow's drawing, extended box blur and resampling.</remarks>
 internal static class MotionKernel
 {
-    private const int Fraction = 22; // bits of a resampling coefficient
-
     /// <summary>The kernel of a path.</summary>
     /// <returns><c>[height, width]</c>, row by row, summing to 1.</returns>
     public static float[] FromPath(IReadOnlyList<(double X, double Y)> path, int width, int height)
     {
         var canvas = Polyline(path, 2 * width, 2 * height, (int)(MotionPath.Diagonal(width, height) / 150));
         canvas = GaussianBlur(canvas, 2 * width, 2 * height, (int)(MotionPath.Diagonal(width, height) * 0.01));
-        var pixels = Halve(canvas, 2 * width, 2 * height);
+        var pixels = Resampler.Resize(new RgbImage(2 * width, 2 * height, 1, canvas), width, height, ResampleFilter.Lanczos).Pixels;
         var sum = pixels.Sum(p => (double)p);
         return Array.ConvertAll(pixels, p => (float)(p / sum));
     }
@@ -96,39 +96,4 @@ internal static class MotionKernel
 
         uint Pixel(int i) => source[start + Math.Clamp(i, 0, length - 1) * stride];
     }
-
-    /// <summary>Half the width and height by a Lanczos filter of three lobes, rounded to 8 bits after each axis.</summary>
-    public static byte[] Halve(byte[] canvas, int width, int height)
-    {
-        var across = new byte[height * (width / 2)];
-        for (var y = 0; y < height; y++)
-            HalveLine(canvas, y * width, 1, width, across, y * (width / 2), 1);
-        var halved = new byte[height / 2 * (width / 2)];
-        for (var x = 0; x < width / 2; x++)
-            HalveLine(across, x, width / 2, height, halved, x, width / 2);
-        return halved;
-    }
-
-    private static void HalveLine(byte[] source, int start, int stride, int length, byte[] target, int targetStart, int targetStride)
-    {
-        Span<double> weights = stackalloc double[13];
-        for (var i = 0; i < length / 2; i++)
-        {
-            var centre = 2 * (i + 0.5);
-            var (first, end) = (Math.Max(0, (int)(centre - 6 + 0.5)), Math.Min(length, (int)(centre + 6 + 0.5)));
-            var total = 0.0;
-            for (var k = first; k < end; k++)
-                total += weights[k - first] = Lanczos((k - centre + 0.5) / 2);
-            var sum = 1 << (Fraction - 1);
-            for (var k = first; k < end; k++)
-                sum +=
-                    source[start + k * stride]
-                    * (int)Math.Round(weights[k - first] / total * (1 << Fraction), MidpointRounding.AwayFromZero);
-            target[targetStart + i * targetStride] = (byte)Math.Clamp(sum >> Fraction, 0, 255);
-        }
-    }
-
-    private static double Lanczos(double x) => x is >= -3 and < 3 ? Sinc(x) * Sinc(x / 3) : 0;
-
-    private static double Sinc(double x) => x == 0 ? 1 : Math.Sin(Math.PI * x) / (Math.PI * x);
 }
