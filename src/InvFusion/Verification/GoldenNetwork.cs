@@ -1,4 +1,5 @@
 using System.Text.Json;
+using InvFusion.Formats.Safetensors;
 using InvFusion.Models;
 using static TorchSharp.torch;
 
@@ -14,14 +15,14 @@ internal static class GoldenNetwork
     public static PreconditionedNetwork Load(GoldenCase golden, Comparison comparison, CancellationToken cancellation)
     {
         var source = Source(golden);
-        var network = new PreconditionedNetwork(Configuration(source.Settings));
+        var network = NetworkFile.Build(Configuration(source.Settings));
         try
         {
             using var scope = NewDisposeScope();
             if (source.HasFile(FormulaFile))
                 ModuleWeights.LoadProcedural(network, source.PathOf(FormulaFile), cancellation);
             else
-                ModuleWeights.Load(network, source.Tensors(WeightsFile));
+                CopyWeights(network, source.PathOf(WeightsFile));
             var count = network.parameters().Sum(p => p.numel());
             comparison.Check("number of parameters", count, source.Settings.GetProperty("parameters").GetInt64(), tolerance: 0);
             network.eval();
@@ -32,6 +33,12 @@ internal static class GoldenNetwork
             network.Dispose();
             throw;
         }
+    }
+
+    private static void CopyWeights(PreconditionedNetwork network, string path)
+    {
+        using var file = SafetensorsFile.Open(path);
+        NetworkFile.CopyInto(network, file, path);
     }
 
     /// <summary>One-hot labels (all zero: no class) as class numbers, the number of classes standing for none.</summary>
