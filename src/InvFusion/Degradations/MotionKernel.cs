@@ -20,51 +20,27 @@ internal static class MotionKernel
     /// <summary>White lines on black; the canvas cuts what lies outside.</summary>
     public static byte[] Polyline(IReadOnlyList<(double X, double Y)> path, int width, int height, int thickness)
     {
-        var canvas = new byte[width * height];
-        for (var i = 0; i + 1 < path.Count; i++)
-            Line(((int)path[i].X, (int)path[i].Y), ((int)path[i + 1].X, (int)path[i + 1].Y));
-        if (path.Count > 0)
-            Point((int)path[^1].X, (int)path[^1].Y);
-        return canvas;
-
-        void Point(int x, int y)
-        {
-            if (x >= 0 && x < width && y >= 0 && y < height)
-                canvas[y * width + x] = 255;
-        }
-
-        // Bresenham; the end belongs to the next line. A thick line is a stroke across at every point.
-        void Line((int X, int Y) from, (int X, int Y) to)
-        {
-            var (dx, dy) = (Math.Abs(to.X - from.X), Math.Abs(to.Y - from.Y));
-            var (stepX, stepY) = (to.X < from.X ? -1 : 1, to.Y < from.Y ? -1 : 1);
-            var flat = dx > dy;
-            var (along, across) = flat ? (dx, dy) : (dy, dx);
-            var error = 2 * across - along;
-            var (x, y) = from;
-            for (var i = 0; i < along; i++)
-            {
-                for (var t = -((thickness - 1) / 2); t <= Math.Max(0, thickness / 2); t++)
-                    Point(flat ? x : x + t, flat ? y + t : y);
-                if (error >= 0 && across > 0)
-                {
-                    (x, y) = flat ? (x, y + stepY) : (x + stepX, y);
-                    error -= 2 * along;
-                }
-                error += 2 * across;
-                (x, y) = flat ? (x + stepX, y) : (x, y + stepY);
-            }
-        }
+        var canvas = new LineCanvas(width, height);
+        var points = path.Select(p => ((int)p.X, (int)p.Y)).ToArray();
+        for (var i = 0; i + 1 < points.Length; i++)
+            if (thickness <= 1)
+                canvas.ThinLine(points[i], points[i + 1]);
+            else
+                canvas.WideLine(points[i], points[i + 1], thickness);
+        if (points.Length > 0)
+            canvas.Point(points[^1]);
+        return canvas.Pixels;
     }
 
     /// <summary>Three extended box blurs per axis, which come close to a Gaussian (Gwosdek et al. 2011).</summary>
-    public static byte[] GaussianBlur(byte[] canvas, int width, int height, double radius)
+    public static byte[] GaussianBlur(byte[] canvas, int width, int height, float radius)
     {
         const int Passes = 3;
         if (radius <= 0)
             return canvas;
+        // In single precision, as Pillow: the last bit of a weight decides about the rounding of pixels.
         var variance = radius * radius / Passes;
-        var whole = Math.Floor((Math.Sqrt(12 * variance + 1) - 1) / 2);
+        var whole = MathF.Floor((MathF.Sqrt(12 * variance + 1) - 1) / 2);
         var edge = (2 * whole + 1) * (whole * (whole + 1) - 3 * variance) / (6 * (variance - (whole + 1) * (whole + 1)));
         var (source, target) = ((byte[])canvas.Clone(), new byte[canvas.Length]);
         for (var pass = 0; pass < 2 * Passes; pass++)
@@ -81,7 +57,7 @@ internal static class MotionKernel
     }
 
     // One line; pixels beyond the ends repeat the last one, the two outermost taps carry the radius's fraction.
-    private static void BoxBlur(byte[] source, byte[] target, int start, int stride, int length, double radius)
+    private static void BoxBlur(byte[] source, byte[] target, int start, int stride, int length, float radius)
     {
         var reach = (int)radius;
         var inner = (uint)((1 << 24) / (radius * 2 + 1));

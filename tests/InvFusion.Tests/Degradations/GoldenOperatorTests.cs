@@ -1,10 +1,11 @@
+using InvFusion.Tests.Diffusion;
 using Xunit;
 using static TorchSharp.torch;
 
 namespace InvFusion.Tests.Degradations;
 
 /// <summary>H and H⁺ against the public implementation.</summary>
-[Collection("torch")]
+[Collection(TorchTests.Collection)]
 public sealed class GoldenOperatorTests
 {
     public static TheoryData<string> Cases =>
