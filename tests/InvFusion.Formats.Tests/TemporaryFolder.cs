@@ -9,6 +9,7 @@ public sealed class TemporaryFolder : IDisposable
 
     public string Write(string name, byte[] content)
     {
+        System.IO.File.Delete(File(name)); // ext4 waits for the disk when a file is cut and written anew, not when it is new
         System.IO.File.WriteAllBytes(File(name), content);
         return File(name);
     }
