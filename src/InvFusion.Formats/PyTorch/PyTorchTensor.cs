@@ -56,7 +56,6 @@ public sealed class PyTorchTensor
     {
         var size = ElementType.Size();
         var bytes = _archive.ReadStorage(Storage.Key, StorageOffset * size, (int)(_reach * size));
-        // Without repetition and gaps only one order of the strides is C order.
         return IsContiguous() ? bytes : StridedCopy.ToContiguous(bytes, Shape, Strides, size, _byteLength);
     }
 

@@ -114,6 +114,9 @@ internal sealed class StateDictReader
             PickleObject o => Quote(o.Class.ToString()),
             PyTorchTensor => "a tensor",
             PickleDictionary => "a dictionary",
-            _ => $"a {value.GetType().Name}",
+            string => "text",
+            object?[] => "a tuple",
+            List<object?> => "a list",
+            _ => $"the value {Quote($"{value}")}",
         };
 }
