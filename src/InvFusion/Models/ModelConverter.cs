@@ -29,7 +29,9 @@ public static class ModelConverter
             if (!source.TryGetValue(name, out var found))
                 throw new DataFormatException($"{from}: tensor '{name}' is missing; check --preset and --kind");
             if (!found.Shape.AsSpan().SequenceEqual(target.shape))
-                throw new DataFormatException($"{from}: tensor '{name}' is [{string.Join(", ", found.Shape)}], the network has [{string.Join(", ", target.shape)}]");
+                throw new DataFormatException(
+                    $"{from}: tensor '{name}' is [{string.Join(", ", found.Shape)}], the network has [{string.Join(", ", target.shape)}]"
+                );
             using var values = tensor(found.ReadSingles()).view(target.shape);
             target.copy_(values);
         }
