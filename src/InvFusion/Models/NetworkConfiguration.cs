@@ -87,8 +87,9 @@ public sealed record NetworkConfiguration
 
         void ValidateLevel(int i)
         {
-            var level = Levels[i];
+            var level = Levels[i]!;
             var (name, tokens) = ($"levels[{i}]", Resolution / PatchAt(i));
+            Require(level is not null, name, "is null; it must be a level");
             Require(level.Depth is > 0 and <= 256, $"{name}.depth", $"is {level.Depth}; it must be 1 to 256");
             Require(level.Width is > 0 and <= 1 << 16, $"{name}.width", $"is {level.Width}; it must be positive");
             Require(
