@@ -10,7 +10,7 @@ internal static class ConjugateGradients
     // Directions that H shrinks below this fraction of its norm are left alone: without that floor, rounding errors would be blown up without bound.
     private const double Floor = 1e-5;
 
-    /// <summary>The minimum-norm least-squares solution x = Hᵀ(HHᵀ + σ_y²)⁻¹ y by conjugate gradients on the measurement's side, each image with its own steps.</summary>
+    /// <summary>The minimum-norm least-squares solution x = (HᵀH + σ_y²)⁻¹Hᵀ y, each image with its own steps.</summary>
     /// <remarks>The operator must accept double precision. Not differentiable.</remarks>
     public static Tensor PseudoInverse(LinearOperator op, Tensor measurements, double sigmaY)
     {
@@ -18,8 +18,8 @@ internal static class ConjugateGradients
         using var noGrad = no_grad();
         var y = measurements.detach().to_type(ScalarType.Float64);
         var damping = Math.Max(Math.Pow(sigmaY * op.NoiseGain, 2), Math.Pow(Floor, 2) * SquaredNorm(op, y));
-        var z = Solve(v => op.Apply(op.Adjoint(v)) + v * damping, r => r.alias(), y);
-        return op.Adjoint(z).to_type(measurements.dtype).MoveToOuterDisposeScope();
+        var x = Solve(v => op.Adjoint(op.Apply(v)) + v * damping, r => r.alias(), op.Adjoint(y));
+        return x.to_type(measurements.dtype).MoveToOuterDisposeScope();
     }
 
     /// <summary>Solves A z = y for a symmetric positive definite A, preconditioned; the leading two dimensions count independent systems.</summary>

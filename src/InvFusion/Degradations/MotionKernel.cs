@@ -1,18 +1,18 @@
+using InvFusion.Imaging;
+
 namespace InvFusion.Degradations;
 
 /// <summary>The blur kernel of a motion path: a polyline on a doubled 8-bit canvas, blurred, halved (Lanczos), normalised to sum 1.</summary>
 /// <remarks>The three 8-bit stages follow Pillow's drawing, extended box blur and resampling.</remarks>
 internal static class MotionKernel
 {
-    private const int Fraction = 22; // bits of a resampling coefficient
-
     /// <summary>The kernel of a path.</summary>
     /// <returns><c>[height, width]</c>, row by row, summing to 1.</returns>
     public static float[] FromPath(IReadOnlyList<(double X, double Y)> path, int width, int height)
     {
         var canvas = Polyline(path, 2 * width, 2 * height, (int)(MotionPath.Diagonal(width, height) / 150));
         canvas = GaussianBlur(canvas, 2 * width, 2 * height, (int)(MotionPath.Diagonal(width, height) * 0.01));
-        var pixels = Halve(canvas, 2 * width, 2 * height);
+        var pixels = Resampler.Resize(new RgbImage(2 * width, 2 * height, 1, canvas), width, height, ResampleFilter.Lanczos).Pixels;
         var sum = pixels.Sum(p => (double)p);
         return Array.ConvertAll(pixels, p => (float)(p / sum));
     }
@@ -20,51 +20,27 @@ internal static class MotionKernel
     /// <summary>White lines on black; the canvas cuts what lies outside.</summary>
     public static byte[] Polyline(IReadOnlyList<(double X, double Y)> path, int width, int height, int thickness)
     {
-        var canvas = new byte[width * height];
-        for (var i = 0; i + 1 < path.Count; i++)
-            Line(((int)path[i].X, (int)path[i].Y), ((int)path[i + 1].X, (int)path[i + 1].Y));
-        if (path.Count > 0)
-            Point((int)path[^1].X, (int)path[^1].Y);
-        return canvas;
-
-        void Point(int x, int y)
-        {
-            if (x >= 0 && x < width && y >= 0 && y < height)
-                canvas[y * width + x] = 255;
-        }
-
-        // Bresenham; the end belongs to the next line. A thick line is a stroke across at every point.
-        void Line((int X, int Y) from, (int X, int Y) to)
-        {
-            var (dx, dy) = (Math.Abs(to.X - from.X), Math.Abs(to.Y - from.Y));
-            var (stepX, stepY) = (to.X < from.X ? -1 : 1, to.Y < from.Y ? -1 : 1);
-            var flat = dx > dy;
-            var (along, across) = flat ? (dx, dy) : (dy, dx);
-            var error = 2 * across - along;
-            var (x, y) = from;
-            for (var i = 0; i < along; i++)
-            {
-                for (var t = -((thickness - 1) / 2); t <= Math.Max(0, thickness / 2); t++)
-                    Point(flat ? x : x + t, flat ? y + t : y);
-                if (error >= 0 && across > 0)
-                {
-                    (x, y) = flat ? (x, y + stepY) : (x + stepX, y);
-                    error -= 2 * along;
-                }
-                error += 2 * across;
-                (x, y) = flat ? (x + stepX, y) : (x, y + stepY);
-            }
-        }
+        var canvas = new LineCanvas(width, height);
+        var points = path.Select(p => ((int)p.X, (int)p.Y)).ToArray();
+        for (var i = 0; i + 1 < points.Length; i++)
+            if (thickness <= 1)
+                canvas.ThinLine(points[i], points[i + 1]);
+            else
+                canvas.WideLine(points[i], points[i + 1], thickness);
+        if (points.Length > 0)
+            canvas.Point(points[^1]);
+        return canvas.Pixels;
     }
 
     /// <summary>Three extended box blurs per axis, which come close to a Gaussian (Gwosdek et al. 2011).</summary>
-    public static byte[] GaussianBlur(byte[] canvas, int width, int height, double radius)
+    public static byte[] GaussianBlur(byte[] canvas, int width, int height, float radius)
     {
         const int Passes = 3;
         if (radius <= 0)
             return canvas;
+        // In single precision, as Pillow: the last bit of a weight decides about the rounding of pixels.
         var variance = radius * radius / Passes;
-        var whole = Math.Floor((Math.Sqrt(12 * variance + 1) - 1) / 2);
+        var whole = MathF.Floor((MathF.Sqrt(12 * variance + 1) - 1) / 2);
         var edge = (2 * whole + 1) * (whole * (whole + 1) - 3 * variance) / (6 * (variance - (whole + 1) * (whole + 1)));
         var (source, target) = ((byte[])canvas.Clone(), new byte[canvas.Length]);
         for (var pass = 0; pass < 2 * Passes; pass++)
@@ -81,7 +57,7 @@ internal static class MotionKernel
     }
 
     // One line; pixels beyond the ends repeat the last one, the two outermost taps carry the radius's fraction.
-    private static void BoxBlur(byte[] source, byte[] target, int start, int stride, int length, double radius)
+    private static void BoxBlur(byte[] source, byte[] target, int start, int stride, int length, float radius)
     {
         var reach = (int)radius;
         var inner = (uint)((1 << 24) / (radius * 2 + 1));
@@ -96,39 +72,4 @@ internal static class MotionKernel
 
         uint Pixel(int i) => source[start + Math.Clamp(i, 0, length - 1) * stride];
     }
-
-    /// <summary>Half the width and height by a Lanczos filter of three lobes, rounded to 8 bits after each axis.</summary>
-    public static byte[] Halve(byte[] canvas, int width, int height)
-    {
-        var across = new byte[height * (width / 2)];
-        for (var y = 0; y < height; y++)
-            HalveLine(canvas, y * width, 1, width, across, y * (width / 2), 1);
-        var halved = new byte[height / 2 * (width / 2)];
-        for (var x = 0; x < width / 2; x++)
-            HalveLine(across, x, width / 2, height, halved, x, width / 2);
-        return halved;
-    }
-
-    private static void HalveLine(byte[] source, int start, int stride, int length, byte[] target, int targetStart, int targetStride)
-    {
-        Span<double> weights = stackalloc double[13];
-        for (var i = 0; i < length / 2; i++)
-        {
-            var centre = 2 * (i + 0.5);
-            var (first, end) = (Math.Max(0, (int)(centre - 6 + 0.5)), Math.Min(length, (int)(centre + 6 + 0.5)));
-            var total = 0.0;
-            for (var k = first; k < end; k++)
-                total += weights[k - first] = Lanczos((k - centre + 0.5) / 2);
-            var sum = 1 << (Fraction - 1);
-            for (var k = first; k < end; k++)
-                sum +=
-                    source[start + k * stride]
-                    * (int)Math.Round(weights[k - first] / total * (1 << Fraction), MidpointRounding.AwayFromZero);
-            target[targetStart + i * targetStride] = (byte)Math.Clamp(sum >> Fraction, 0, 255);
-        }
-    }
-
-    private static double Lanczos(double x) => x is >= -3 and < 3 ? Sinc(x) * Sinc(x / 3) : 0;
-
-    private static double Sinc(double x) => x == 0 ? 1 : Math.Sin(Math.PI * x) / (Math.PI * x);
 }

@@ -1,0 +1,119 @@
+using InvFusion.Runtime;
+using static TorchSharp.torch;
+
+namespace InvFusion.Degradations;
+
+/// <summary>Compressed sensing: random signs, an orthonormal cosine transform, and few of its numbers. Rows are orthonormal, so H⁺ = Hᵀ.</summary>
+public sealed class CompressedSensingOperator : LinearOperator
+{
+    private readonly Tensor _signs; // [B, 1, C, H, W]
+    private readonly Tensor _kept; // [B, 1, O] places in the flattened transform
+    private readonly Tensor _rows; // cosines [H, H]
+    private readonly Tensor _columns; // [W, W]
+
+    private CompressedSensingOperator(ImageShape image, Tensor signs, Tensor kept)
+        : base(image, (int)signs.shape[0], (int)kept.shape[2])
+    {
+        using var scope = NewDisposeScope();
+        (_signs, _kept) = (Keep(signs), Keep(kept));
+        (_rows, _columns) = (Keep(Cosines(image.Height).to(signs.device)), Keep(Cosines(image.Width).to(signs.device)));
+    }
+
+    /// <summary>Draws an operator per stream.</summary>
+    /// <param name="image">Shape of one image.</param>
+    /// <param name="keep">The fraction of numbers that is measured, in (0, 1].</param>
+    /// <param name="samples">One stream per sample.</param>
+    /// <param name="device">Where the operator lives; the CPU when null.</param>
+    public static CompressedSensingOperator Draw(ImageShape image, double keep, IReadOnlyList<RandomStream> samples, Device? device = null)
+    {
+        ArgumentNullException.ThrowIfNull(samples);
+        if (keep is not (> 0 and <= 1))
+            throw new ArgumentException($"the fraction {keep} to keep is outside (0, 1]");
+        using var scope = NewDisposeScope();
+        var count = Math.Max(1, (int)Math.Round(keep * image.Length));
+        var (signs, kept) = (new float[samples.Count * image.Length], new long[samples.Count * count]);
+        for (var i = 0; i < samples.Count; i++)
+        {
+            foreach (ref var sign in signs.AsSpan(i * image.Length, image.Length))
+                sign = samples[i].NextInt(0, 2) == 0 ? -1 : 1;
+            Choose(samples[i], image.Length, kept.AsSpan(i * count, count));
+        }
+        long[] shape = [samples.Count, 1, image.Channels, image.Height, image.Width];
+        return new(image, tensor(signs, device: device ?? CPU).reshape(shape), tensor(kept, device: device ?? CPU).reshape(-1, 1, count));
+    }
+
+    /// <inheritdoc/>
+    public override Tensor Apply(Tensor images)
+    {
+        RequireImages(images);
+        using var scope = NewDisposeScope();
+        var type = images.dtype == ScalarType.Float64 ? ScalarType.Float64 : ScalarType.Float32;
+        var transformed = Sides(images.to_type(type) * _signs.to_type(type), _rows.to_type(type), _columns.to_type(type)).flatten(2);
+        return transformed.gather(2, _kept.expand(images.shape[0], images.shape[1], -1)).to_type(images.dtype).MoveToOuterDisposeScope();
+    }
+
+    /// <inheritdoc/>
+    public override Tensor Adjoint(Tensor measurements)
+    {
+        RequireMeasurements(measurements);
+        using var scope = NewDisposeScope();
+        var type = measurements.dtype == ScalarType.Float64 ? ScalarType.Float64 : ScalarType.Float32;
+        var (batch, k) = (measurements.shape[0], measurements.shape[1]);
+        var spectrum = zeros([batch, k, Image.Length], dtype: type, device: measurements.device)
+            .scatter(2, _kept.expand(batch, k, -1), measurements.to_type(type))
+            .reshape(batch, k, Image.Channels, Image.Height, Image.Width);
+        var images = Sides(spectrum, _rows.to_type(type).t(), _columns.to_type(type).t()) * _signs.to_type(type);
+        return images.to_type(measurements.dtype).MoveToOuterDisposeScope();
+    }
+
+    /// <inheritdoc/>
+    public override Tensor PseudoInverse(Tensor measurements, double sigmaY = 0)
+    {
+        using var scope = NewDisposeScope();
+        return (Adjoint(measurements) / (1 + sigmaY * sigmaY)).MoveToOuterDisposeScope();
+    }
+
+    /// <inheritdoc/>
+    public override LinearOperator Select(params ReadOnlySpan<long> samples)
+    {
+        using var scope = NewDisposeScope();
+        var chosen = samples.ToArray();
+        return new CompressedSensingOperator(Image, Pick(_signs, chosen), Pick(_kept, chosen));
+    }
+
+    /// <inheritdoc/>
+    protected override void Dispose(bool disposing)
+    {
+        foreach (var tensor in (Tensor[])[_signs, _kept, _rows, _columns])
+            tensor.Dispose();
+        base.Dispose(disposing);
+    }
+
+    private static Tensor Sides(Tensor x, Tensor left, Tensor right) =>
+        nn.functional.linear(nn.functional.linear(x, right).transpose(-1, -2), left).transpose(-1, -2);
+
+    // The orthonormal DCT-II.
+    private static Tensor Cosines(int length)
+    {
+        var matrix = new double[length, length];
+        for (var f = 0; f < length; f++)
+        for (var i = 0; i < length; i++)
+            matrix[f, i] = Math.Sqrt((f == 0 ? 1.0 : 2.0) / length) * Math.Cos(Math.PI * f * (i + 0.5) / length);
+        return tensor(matrix);
+    }
+
+    // Distinct places, in order: the first of a shuffle.
+    private static void Choose(RandomStream stream, int length, Span<long> kept)
+    {
+        var places = new long[length];
+        for (var i = 0; i < length; i++)
+            places[i] = i;
+        for (var i = 0; i < kept.Length; i++)
+        {
+            var j = stream.NextInt(i, length);
+            (places[i], places[j]) = (places[j], places[i]);
+        }
+        places.AsSpan(0, kept.Length).CopyTo(kept);
+        kept.Sort();
+    }
+}

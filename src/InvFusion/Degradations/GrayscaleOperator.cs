@@ -1,0 +1,37 @@
+using static TorchSharp.torch;
+
+namespace InvFusion.Degradations;
+
+/// <summary>Only the mean of the channels is seen: what is left to do is colourisation.</summary>
+/// <param name="image">Shape of one image.</param>
+public sealed class GrayscaleOperator(ImageShape image) : LinearOperator(image, 1, image.Height * image.Width)
+{
+    /// <inheritdoc/>
+    public override ImageShape? MeasurementShape => Image with { Channels = 1 };
+
+    /// <inheritdoc/>
+    public override Tensor Apply(Tensor images)
+    {
+        RequireImages(images);
+        using var scope = NewDisposeScope();
+        return images.mean([2]).flatten(2).MoveToOuterDisposeScope();
+    }
+
+    /// <inheritdoc/>
+    public override Tensor Adjoint(Tensor measurements) => Spread(measurements, 1.0 / Image.Channels);
+
+    /// <inheritdoc/>
+    /// <remarks>HHᵀ = 1/C, so H⁺y repeats y on every channel, and damping divides it by 1 + C·σ_y².</remarks>
+    public override Tensor PseudoInverse(Tensor measurements, double sigmaY = 0) =>
+        Spread(measurements, 1 / (1 + Image.Channels * sigmaY * sigmaY));
+
+    /// <inheritdoc/>
+    public override LinearOperator Select(params ReadOnlySpan<long> samples) => new GrayscaleOperator(Image);
+
+    private Tensor Spread(Tensor measurements, double scale)
+    {
+        RequireMeasurements(measurements);
+        using var scope = NewDisposeScope();
+        return (View(measurements)! * scale).expand(-1, -1, Image.Channels, -1, -1).contiguous().MoveToOuterDisposeScope();
+    }
+}
