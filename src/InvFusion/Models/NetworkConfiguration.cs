@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using InvFusion.Configuration;
 
 namespace InvFusion.Models;
@@ -87,7 +88,7 @@ public sealed record NetworkConfiguration
 
         void ValidateLevel(int i)
         {
-            var level = Levels[i]!;
+            var level = Levels[i];
             var (name, tokens) = ($"levels[{i}]", Resolution / PatchAt(i));
             Require(level is not null, name, "is null; it must be a level");
             Require(level.Depth is > 0 and <= 256, $"{name}.depth", $"is {level.Depth}; it must be 1 to 256");
@@ -111,7 +112,7 @@ public sealed record NetworkConfiguration
             );
         }
 
-        void Require(bool condition, string key, string problem)
+        void Require([DoesNotReturnIf(false)] bool condition, string key, string problem)
         {
             if (!condition)
                 throw new ConfigurationException($"{source}: {key} {problem}");
