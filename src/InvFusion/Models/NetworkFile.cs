@@ -18,7 +18,15 @@ public static class NetworkFile
     {
         using var file = SafetensorsFile.Open(path);
         var network = Build(ReadConfiguration(file, path));
-        CopyInto(network, file, path);
+        try
+        {
+            CopyInto(network, file, path);
+        }
+        catch
+        {
+            network.Dispose();
+            throw;
+        }
         network.eval();
         return network;
     }

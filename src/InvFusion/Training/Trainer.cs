@@ -145,7 +145,9 @@ public sealed class Trainer : IDisposable
             }
             catch (DataFormatException e)
             {
-                warn?.Invoke($"{e.Message}; passed over");
+                // Out of the way: the whole states that follow have smaller numbers and would be pruned before it.
+                File.Move(checkpoint, checkpoint + ".damaged", overwrite: true);
+                warn?.Invoke($"{e.Message}; passed over and renamed to .damaged");
             }
         }
         _stats.TruncateAfter(_seen);
