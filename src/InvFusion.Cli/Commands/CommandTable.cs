@@ -10,6 +10,7 @@ internal static class CommandTable
             RestoreCommand.Create(),
             SampleCommand.Create(),
             DegradeCommand.Create(),
+            CompareCommand.Create(),
             TrainCommand.Create(),
             DatasetCommand.Create(),
             ModelCommand.Create(),
