@@ -24,7 +24,7 @@ internal static class MotionBlurCase
             golden.LeaveOut(comparison, "img_line", "lines wider than one pixel are drawn by a stroke of our own");
         else
             CheckBytes("img_line", MotionKernel.Polyline(path, 2 * width, 2 * height, thickness), 2 * height);
-        var blurred = MotionKernel.GaussianBlur(Bytes("img_line"), 2 * width, 2 * height, s.GetProperty("gaussian_radius").GetDouble());
+        var blurred = MotionKernel.GaussianBlur(Bytes("img_line"), 2 * width, 2 * height, s.GetProperty("gaussian_radius").GetSingle());
         CheckBytes("img_blur", blurred, 2 * height);
         var canvas = new RgbImage(2 * width, 2 * height, channels: 1, Bytes("img_blur"));
         var halved = Resampler.Resize(canvas, width, height, ResampleFilter.Lanczos).Pixels;
