@@ -14,7 +14,11 @@ if (parsed.Errors.Count > 0)
 try
 {
     // Ctrl-C asks the command to end with what is done; the wait must cover a checkpoint of a large network.
-    var invocation = new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = TimeSpan.FromMinutes(5) };
+    var invocation = new InvocationConfiguration
+    {
+        EnableDefaultExceptionHandler = false,
+        ProcessTerminationTimeout = TimeSpan.FromMinutes(5),
+    };
     return await parsed.InvokeAsync(invocation);
 }
 catch (Exception error)

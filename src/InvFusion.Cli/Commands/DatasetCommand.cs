@@ -25,9 +25,18 @@ internal static class DatasetCommand
             {
                 var reporter = new Reporter(parsed.GetValue(options.Quiet));
                 using var images = ImageSource.Open(parsed.GetValue(source)!);
-                var prepare = new PrepareOptions { Size = parsed.GetValue(size), Crop = parsed.GetValue(crop), LeaveOutBroken = parsed.GetValue(skip) };
+                var prepare = new PrepareOptions
+                {
+                    Size = parsed.GetValue(size),
+                    Crop = parsed.GetValue(crop),
+                    LeaveOutBroken = parsed.GetValue(skip),
+                };
                 var path = parsed.GetValue(target)!;
-                var header = reporter.Run("prepare", "images", p => DatasetPreparer.Prepare(images, path, prepare, new ImageProgress(p), cancellation));
+                var header = reporter.Run(
+                    "prepare",
+                    "images",
+                    p => DatasetPreparer.Prepare(images, path, prepare, new ImageProgress(p), cancellation)
+                );
                 foreach (var name in header.Broken)
                     reporter.Line($"left out: {name}");
                 reporter.Line($"{path}: {header.Count} images of {header.Channels}×{header.Size}×{header.Size}, SHA-256 {header.Sha256}");
@@ -59,7 +68,9 @@ internal static class DatasetCommand
         using var set = CachedDataset.Open(path);
         set.Verify(cancellation);
         var h = set.Header;
-        Console.WriteLine($"{h.Count} images of {h.Channels}×{h.Size}×{h.Size}, crop {h.Crop}, from {h.Source}, {h.ClassCount} classes; whole");
+        Console.WriteLine(
+            $"{h.Count} images of {h.Channels}×{h.Size}×{h.Size}, crop {h.Crop}, from {h.Source}, {h.ClassCount} classes; whole"
+        );
         return ExitCode.Success;
     }
 

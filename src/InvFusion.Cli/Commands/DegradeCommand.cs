@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.Runtime.InteropServices;
 using InvFusion.Cli.Rendering;
 using InvFusion.Degradations;
 using InvFusion.Formats;
@@ -16,7 +15,10 @@ internal static class DegradeCommand
     {
         var options = new SharedOptions();
         var input = new Argument<string>("input") { Description = "A clean image" };
-        var size = new Option<int?>("--size") { Description = "Resize and centre-crop to this many pixels a side; otherwise the image's own size" };
+        var size = new Option<int?>("--size")
+        {
+            Description = "Resize and centre-crop to this many pixels a side; otherwise the image's own size",
+        };
         var command = new Command("degrade", "Applies a degradation: writes y (.npy), H⁺y and a picture of the operator")
         {
             input,

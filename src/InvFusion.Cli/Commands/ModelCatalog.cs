@@ -21,9 +21,10 @@ internal static class ModelCatalog
             return shipped;
         if (Directory.Exists(nameOrFile))
             throw new DataFormatException($"--model {nameOrFile}: is a folder; name a {Extension} file");
-        var names = Directory.Exists(Folder) ? Directory.GetFiles(Folder, "*" + Extension).Select(Path.GetFileNameWithoutExtension).Order() : [];
+        string[] files = Directory.Exists(Folder) ? Directory.GetFiles(Folder, "*" + Extension) : [];
+        var names = string.Join(", ", files.Select(f => Path.GetFileNameWithoutExtension(f)).Order(StringComparer.Ordinal));
         throw new DataFormatException(
-            $"--model {nameOrFile}: neither a file nor a shipped model ({(names.Any() ? string.Join(", ", names) : "none is here")})"
+            $"--model {nameOrFile}: neither a file nor a shipped model ({(names.Length > 0 ? names : "none is here")})"
         );
     }
 }

@@ -15,9 +15,17 @@ internal static class RestoreCommand
     public static Command Create()
     {
         var options = new SharedOptions();
-        var inputs = new Argument<string[]>("input") { Description = "Measured images (or .npy), or clean images with --simulate", Arity = ArgumentArity.OneOrMore };
+        var inputs = new Argument<string[]>("input")
+        {
+            Description = "Measured images (or .npy), or clean images with --simulate",
+            Arity = ArgumentArity.OneOrMore,
+        };
         var simulate = new Option<bool>("--simulate") { Description = "The inputs are clean: degrade them first and compare afterwards" };
-        var command = new Command("restore", "Restores images: samples of the posterior, their mean and per-pixel spread") { inputs, simulate };
+        var command = new Command("restore", "Restores images: samples of the posterior, their mean and per-pixel spread")
+        {
+            inputs,
+            simulate,
+        };
         command.Add(options.Degradation);
         command.Add(options.Noise);
         options.AddNetwork(command);
@@ -32,7 +40,9 @@ internal static class RestoreCommand
                     InputImage.RequireFile(file);
                 using var network = options.LoadModel(parsed);
                 if (network.Configuration.Kind == NetworkKind.Unconditional)
-                    throw new ConfigurationException($"--model {parsed.GetValue(options.Model)}: an unconditional model cannot restore with {parsed.GetValue(options.Method)}; use an invfusion or blind one");
+                    throw new ConfigurationException(
+                        $"--model {parsed.GetValue(options.Model)}: an unconditional model cannot restore with {parsed.GetValue(options.Method)}; use an invfusion or blind one"
+                    );
                 foreach (var file in files)
                 {
                     var report = Restore(file, parsed, options, parsed.GetValue(simulate), network, reporter, cancellation);

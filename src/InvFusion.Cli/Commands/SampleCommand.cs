@@ -29,7 +29,10 @@ internal static class SampleCommand
                     progress => new Restorer(network).Restore(null, null, settings, new EvaluationProgress(progress), cancellation)
                 );
                 var folder = parsed.GetValue(options.Out)!;
-                var pictures = Enumerable.Range(0, (int)drawn.Samples.shape[0]).Select(i => Pictures.FromTensor(drawn.Samples[i])).ToArray();
+                var pictures = Enumerable
+                    .Range(0, (int)drawn.Samples.shape[0])
+                    .Select(i => Pictures.FromTensor(drawn.Samples[i]))
+                    .ToArray();
                 for (var i = 0; i < pictures.Length; i++)
                     ImageEncoder.Save(pictures[i], Path.Combine(folder, $"sample-{settings.Seed + (ulong)i:000000}.png"));
                 ImageEncoder.Save(ImageGrid.Tile(pictures), Path.Combine(folder, "grid.png"));

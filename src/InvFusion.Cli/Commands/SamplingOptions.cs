@@ -1,5 +1,4 @@
 using System.CommandLine;
-using InvFusion.Cli.Rendering;
 using InvFusion.Diffusion;
 using InvFusion.Restoration;
 

@@ -16,12 +16,17 @@ internal sealed class SharedOptions
     public Option<string> Degradation { get; } =
         new("--degradation", "-d")
         {
-            Description = "For example box:16,16,48,48, missing-box:…, mask:FILE, patches:size=8,keep=0.05, motion:stride=2, sr:4, random-matrix:rows=64, none",
+            Description =
+                "For example box:16,16,48,48, missing-box:…, mask:FILE, patches:size=8,keep=0.05, motion:stride=2, sr:4, random-matrix:rows=64, none",
             DefaultValueFactory = _ => "none",
         };
 
     public Option<string> Method { get; } =
-        new("--method") { Description = $"Sampler: {string.Join(", ", Samplers.All.Select(s => s.Name))}", DefaultValueFactory = _ => "edm" };
+        new("--method")
+        {
+            Description = $"Sampler: {string.Join(", ", Samplers.All.Select(s => s.Name))}",
+            DefaultValueFactory = _ => "edm",
+        };
 
     public Option<int?> Steps { get; } = new("--steps") { Description = "Steps of the sampler" };
     public Option<double?> Churn { get; } = new("--churn") { Description = "S_churn of edm: how much fresh noise a step adds" };
@@ -30,7 +35,8 @@ internal sealed class SharedOptions
     public Option<double> Noise { get; } = new("--noise") { Description = "σ_y, noise of the measurement in units of images in [-1, 1]" };
     public Option<double?> Guidance { get; } = new("--cfg") { Description = "Guidance weight towards --class" };
     public Option<int?> Class { get; } = new("--class") { Description = "Class to restore, for class-conditional models" };
-    public Option<int> Batch { get; } = new("--batch") { Description = "Samples that go through the network together", DefaultValueFactory = _ => 4 };
+    public Option<int> Batch { get; } =
+        new("--batch") { Description = "Samples that go through the network together", DefaultValueFactory = _ => 4 };
     public Option<string> DeviceName { get; } = new("--device") { Description = "auto, cpu or cuda:i", DefaultValueFactory = _ => "auto" };
     public Option<string> Precision { get; } = new("--precision") { Description = "auto, fp32 or bf16", DefaultValueFactory = _ => "auto" };
     public Option<int> Threads { get; } = new("--threads") { Description = "Threads of the CPU; 0 is the machine's own number" };
@@ -75,7 +81,10 @@ internal sealed class SharedOptions
         var name = parsed.GetValue(DeviceName)!;
         if (name == "cpu" || (name == "auto" && !cuda_is_available()))
             return CPU;
-        var index = name == "auto" ? "0" : name.StartsWith("cuda:", StringComparison.Ordinal) ? name["cuda:".Length..] : null;
+        var index =
+            name == "auto" ? "0"
+            : name.StartsWith("cuda:", StringComparison.Ordinal) ? name["cuda:".Length..]
+            : null;
         if (!int.TryParse(index, out var number) || number < 0)
             throw new ConfigurationException($"--device {name}: unknown; use auto, cpu or cuda:0");
         if (!cuda_is_available() || number >= cuda.device_count())

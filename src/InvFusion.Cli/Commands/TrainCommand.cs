@@ -13,7 +13,10 @@ internal static class TrainCommand
     public static Command Create()
     {
         var options = new SharedOptions();
-        var config = new Option<string?>("--config") { Description = "Training options as JSON (see configs/); a started run keeps its own" };
+        var config = new Option<string?>("--config")
+        {
+            Description = "Training options as JSON (see configs/); a started run keeps its own",
+        };
         var data = new Option<string?>("--data") { Description = "Images: a prepared set, a folder or a zip" };
         var preset = new Option<string?>("--preset") { Description = $"Network: {string.Join(", ", NetworkPresets.All.Keys)}" };
         var kind = new Option<NetworkKind>("--kind") { Description = "InvFusion, Blind or Unconditional" };
@@ -76,7 +79,9 @@ internal static class TrainCommand
             return data is null ? options : options with { Data = data };
         }
         if (data is null || preset is null)
-            throw new ConfigurationException("train: give --config FILE, or --data and --preset, or --out with a run that was started before");
+            throw new ConfigurationException(
+                "train: give --config FILE, or --data and --preset, or --out with a run that was started before"
+            );
         return new TrainingOptions { Data = data, Network = NetworkPresets.Get(preset, kind) };
     }
 

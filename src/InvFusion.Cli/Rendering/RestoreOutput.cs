@@ -68,7 +68,13 @@ internal sealed class RestoreOutput(string folder, LinearOperator op, Measuremen
         cells.Add(new(map, $"spread, max {largest:0.00}"));
         sheet.AddRow(null, cells);
         foreach (var row in samples.Index().Chunk(cells.Count))
-            sheet.AddRow(null, row.Select(s => new SheetCell(Pictures.FromTensor(restored.Samples[s.Item]), Caption($"sample {s.Item}", report.SampleQuality?[s.Index]))));
+            sheet.AddRow(
+                null,
+                row.Select(s => new SheetCell(
+                    Pictures.FromTensor(restored.Samples[s.Item]),
+                    Caption($"sample {s.Item}", report.SampleQuality?[s.Index])
+                ))
+            );
         return sheet.Render();
     }
 

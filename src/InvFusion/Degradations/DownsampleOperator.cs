@@ -11,9 +11,9 @@ public sealed class DownsampleOperator : SeparableOperator
     /// <param name="bicubic">Keys' cubic (a = -1/2), widened by the factor, instead of the mean of blocks.</param>
     /// <param name="device">Where the operator lives; the CPU when null.</param>
     public DownsampleOperator(ImageShape image, int factor, bool bicubic = true, Device? device = null)
-        : base(image, Weights(image.Height, factor, bicubic, device), Weights(image.Width, factor, bicubic, device)) { }
+        : base(image, Weights(image.Height, factor, bicubic), Weights(image.Width, factor, bicubic), device) { }
 
-    private static Tensor Weights(int length, int factor, bool bicubic, Device? device)
+    private static double[,] Weights(int length, int factor, bool bicubic)
     {
         if (factor < 1 || length % factor != 0)
             throw new ArgumentException($"the scale factor {factor} does not divide {length} pixels");
@@ -25,12 +25,15 @@ public sealed class DownsampleOperator : SeparableOperator
             for (var source = 0; source < length; source++)
             {
                 var x = (source + 0.5 - centre) / factor;
-                sum += weights[target, source] = bicubic ? Cubic(Math.Abs(x)) : Math.Abs(x) < 0.5 ? 1 : 0;
+                sum += weights[target, source] =
+                    bicubic ? Cubic(Math.Abs(x))
+                    : Math.Abs(x) < 0.5 ? 1
+                    : 0;
             }
             for (var source = 0; source < length; source++)
                 weights[target, source] /= sum; // at the borders the kernel is cut
         }
-        return tensor(weights, device: device ?? CPU);
+        return weights;
     }
 
     private static double Cubic(double x) =>

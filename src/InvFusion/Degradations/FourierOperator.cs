@@ -53,7 +53,7 @@ public sealed class FourierOperator : LinearOperator
         : base(
             image,
             from.BatchSize == 1 ? 1 : samples?.Length ?? from.BatchSize,
-            from.MeasurementLength / from.Image.Channels * image.Channels
+            from.MeasurementLength / from.MeasurementChannels * (from.MixColor ? 1 : image.Channels)
         )
     {
         using var scope = NewDisposeScope();

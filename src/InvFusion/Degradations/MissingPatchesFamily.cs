@@ -6,6 +6,8 @@ namespace InvFusion.Degradations;
 /// <summary>A random subset of square patches is seen. Patches at the border are cut where their side does not divide the image's.</summary>
 public sealed class MissingPatchesFamily : DegradationFamily
 {
+    private const int MostAttempts = 1000;
+
     /// <summary>Smallest j of the patch side 2^j.</summary>
     public int MinSideLog2 { get; init; }
 
@@ -42,27 +44,33 @@ public sealed class MissingPatchesFamily : DegradationFamily
         return mask;
     }
 
-    // A sample that keeps nothing is drawn again.
+    // A sample that keeps nothing is drawn again. A probability too small for that keeps one patch, which is the limit of such draws.
     private float[] DrawOne(ImageShape image, RandomStream stream)
     {
-        while (true)
+        for (var attempt = 0; attempt < MostAttempts; attempt++)
         {
             var mask = Mask(image, stream, DrawSide(image, stream), stream.NextUniform(Keep.Low, Keep.High));
             if (mask.Contains(1))
                 return mask;
         }
+        var side = DrawSide(image, stream);
+        var uniforms = new float[Patches(image.Height, side) * Patches(image.Width, side)];
+        Array.Fill(uniforms, 1);
+        uniforms[stream.NextInt(0, uniforms.Length)] = 0;
+        return Mask(image, side, 0.5, uniforms);
     }
 
     // The public way: one side and one probability for the batch, all drawn again until every sample keeps something.
     private float[][] DrawTogether(ImageShape image, IReadOnlyList<RandomStream> samples, RandomStream batch)
     {
-        while (true)
+        for (var attempt = 0; attempt < MostAttempts; attempt++)
         {
             var (side, keep) = (DrawSide(image, batch), batch.NextUniform(Keep.Low, Keep.High));
             float[][] masks = [.. samples.Select(s => Mask(image, s, side, keep))];
             if (masks.All(m => m.Contains(1)))
                 return masks;
         }
+        return [.. samples.Select(s => DrawOne(image, s))];
     }
 
     private int DrawSide(ImageShape image, RandomStream stream)

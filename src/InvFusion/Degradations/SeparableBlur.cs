@@ -6,7 +6,7 @@ namespace InvFusion.Degradations;
 public sealed class SeparableBlur : SeparableOperator
 {
     private SeparableBlur(ImageShape image, double[] taps, bool reflect, Device? device)
-        : base(image, Matrix(image.Height, taps, reflect, device), Matrix(image.Width, taps, reflect, device)) { }
+        : base(image, Matrix(image.Height, taps, reflect), Matrix(image.Width, taps, reflect), device) { }
 
     /// <summary>A Gaussian blur, cut at four standard deviations.</summary>
     /// <param name="image">Shape of one image.</param>
@@ -34,7 +34,7 @@ public sealed class SeparableBlur : SeparableOperator
     }
 
     // One row per pixel: the taps around it, summing to 1; what falls beyond a border is mirrored back or dropped.
-    private static Tensor Matrix(int length, double[] taps, bool reflect, Device? device)
+    private static double[,] Matrix(int length, double[] taps, bool reflect)
     {
         var (matrix, sum) = (new double[length, length], taps.Sum());
         for (var row = 0; row < length; row++)
@@ -46,7 +46,7 @@ public sealed class SeparableBlur : SeparableOperator
             if (at >= 0 && at < length)
                 matrix[row, at] += taps[t] / sum;
         }
-        return tensor(matrix, device: device ?? CPU);
+        return matrix;
     }
 
     private static int Mirror(int at, int length)

@@ -15,11 +15,12 @@ public class SeparableOperator : LinearOperator
     /// <param name="image">Shape of one image.</param>
     /// <param name="rows">R, <c>[h, H]</c>: mixes the rows of an image.</param>
     /// <param name="columns">K, <c>[w, W]</c>: mixes its columns.</param>
-    public SeparableOperator(ImageShape image, Tensor rows, Tensor columns)
+    /// <param name="device">Where the operator lives; the CPU when null.</param>
+    public SeparableOperator(ImageShape image, double[,] rows, double[,] columns, Device? device = null)
         : base(image, 1, image.Channels * Outputs(rows, image.Height) * Outputs(columns, image.Width))
     {
         using var scope = NewDisposeScope();
-        var (r, k) = (rows.to_type(ScalarType.Float64), columns.to_type(ScalarType.Float64));
+        var (r, k) = (tensor(rows, device: device ?? CPU), tensor(columns, device: device ?? CPU));
         var (ur, sr, vr) = linalg.svd(r, fullMatrices: false);
         var (uk, sk, vk) = linalg.svd(k, fullMatrices: false);
         _parts = [.. new[] { r, k, ur, sr, vr, uk, sk, vk }.Select(Keep)];
@@ -83,11 +84,11 @@ public class SeparableOperator : LinearOperator
         return nn.functional.linear(across.transpose(-1, -2), left).transpose(-1, -2);
     }
 
-    private static int Outputs(Tensor matrix, int inputs)
+    private static int Outputs(double[,] matrix, int inputs)
     {
         ArgumentNullException.ThrowIfNull(matrix);
-        if (matrix.dim() != 2 || matrix.shape[1] != inputs)
-            throw new ArgumentException($"the matrix is [{string.Join(", ", matrix.shape)}], needed [outputs, {inputs}]");
-        return (int)matrix.shape[0];
+        if (matrix.GetLength(1) != inputs)
+            throw new ArgumentException($"the matrix is {matrix.GetLength(0)}×{matrix.GetLength(1)}, needed outputs×{inputs}");
+        return matrix.GetLength(0);
     }
 }

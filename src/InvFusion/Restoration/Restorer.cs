@@ -40,7 +40,8 @@ public sealed class Restorer(PreconditionedNetwork network)
         using var counted = op is null ? null : new CountingOperator(op);
         var kind = Samplers.Find(options.Method);
         var sampler = Samplers.Create(options.Method, options.Sampler);
-        var image = op?.Image ?? new ImageShape(network.Configuration.Channels, network.Configuration.Resolution, network.Configuration.Resolution);
+        var image =
+            op?.Image ?? new ImageShape(network.Configuration.Channels, network.Configuration.Resolution, network.Configuration.Resolution);
         var finished = new List<Tensor>();
         var failures = new List<SampleFailure>();
         var (evaluations, cancelled) = (0L, false);
@@ -49,7 +50,12 @@ public sealed class Restorer(PreconditionedNetwork network)
         {
             var seeds = batches[b].Select(i => options.Seed + (ulong)i).ToArray();
             var known = kind.Conditional && counted is not null && measurement is not null;
-            var denoiser = Denoiser(known ? counted : null, known ? measurement!.expand(seeds.Length, -1, -1) : null, seeds.Length, options);
+            var denoiser = Denoiser(
+                known ? counted : null,
+                known ? measurement!.expand(seeds.Length, -1, -1) : null,
+                seeds.Length,
+                options
+            );
             var request = new SamplingRequest
             {
                 Image = image,
@@ -72,7 +78,8 @@ public sealed class Restorer(PreconditionedNetwork network)
             throw new OperationCanceledException(cancellation);
         var samples = cat(finished, 0);
         var good = GoodSamples(samples, failures);
-        var pseudoInverse = op is null || measurement is null ? zeros_like(samples[0]) : op.Exact.PseudoInverse(measurement).flatten(0, 1)[0];
+        var pseudoInverse =
+            op is null || measurement is null ? zeros_like(samples[0]) : op.Exact.PseudoInverse(measurement).flatten(0, 1)[0];
         return new RestoredImage(
             samples.MoveToOuterDisposeScope(),
             good.mean([0]).MoveToOuterDisposeScope(),
@@ -99,10 +106,18 @@ public sealed class Restorer(PreconditionedNetwork network)
     {
         var label = options.Class is { } c ? full([batch], c, dtype: ScalarType.Int64) : null;
         var main = new NetworkDenoiser(network, new(op, measurements, label));
-        return options.Guidance is { } weight ? new GuidedDenoiser(main, new NetworkDenoiser(network, new(op, measurements)), weight) : main;
+        return options.Guidance is { } weight
+            ? new GuidedDenoiser(main, new NetworkDenoiser(network, new(op, measurements)), weight)
+            : main;
     }
 
-    private static Progress? BatchProgress(IProgress<RestoreProgress>? target, SamplerKind kind, RestoreOptions options, int batch, int batches)
+    private static Progress? BatchProgress(
+        IProgress<RestoreProgress>? target,
+        SamplerKind kind,
+        RestoreOptions options,
+        int batch,
+        int batches
+    )
     {
         var steps = options.Sampler.Steps ?? kind.DefaultSteps;
         var perBatch = kind.Name == "edm" ? 2 * steps - 1 : steps;
@@ -114,7 +129,9 @@ public sealed class Restorer(PreconditionedNetwork network)
         var classes = network.Configuration.Classes;
         if (options.Class is { } c && (c < 0 || c >= classes))
             throw new ConfigurationException(
-                classes == 0 ? $"--class {c}: the model has no classes; leave it out" : $"--class {c}: the model has classes 0 to {classes - 1}"
+                classes == 0
+                    ? $"--class {c}: the model has no classes; leave it out"
+                    : $"--class {c}: the model has classes 0 to {classes - 1}"
             );
         if (options.Guidance is not null && options.Class is null)
             throw new ConfigurationException("--cfg: guidance needs --class, the class to guide towards");

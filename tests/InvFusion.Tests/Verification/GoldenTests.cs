@@ -25,8 +25,6 @@ public sealed class GoldenTests
         "samplers/daps",
         "net_nppc_small#nppc",
         "schedules#power_function",
-        "motionblur/k6_128x128#img_line",
-        "motionblur/k7_128x128#img_line",
     ];
 
     public static TheoryData<string> Names => [.. GoldenVerifier.CaseNames(Goldens.Folder)];

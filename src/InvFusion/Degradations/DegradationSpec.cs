@@ -1,0 +1,99 @@
+using InvFusion.Runtime;
+using static TorchSharp.torch;
+
+namespace InvFusion.Degradations;
+
+/// <summary>A degradation as text, for example <c>box:8,8,40,40</c>, <c>motion:stride=2,seed=3</c> or <c>gray+sr:2</c>; parsed once, built for any image shape.</summary>
+/// <remarks>
+/// <c>a+b</c> applies a, then b. What is random and has no seed of its own takes that of <see cref="Build"/>. See <see cref="SpecTable"/> for the names; the
+/// public implementation's class names (<c>degradation.MotionBlur</c>) name the random families.
+/// </remarks>
+public sealed class DegradationSpec
+{
+    private const ulong SamplePurpose = 0xDE60;
+    private const ulong BatchPurpose = 0xDE61;
+
+    private readonly IReadOnlyList<Part> _parts;
+
+    private DegradationSpec(string text, IReadOnlyList<Part> parts) => (Text, _parts) = (text, parts);
+
+    /// <summary>The text that was parsed.</summary>
+    public string Text { get; }
+
+    /// <summary>Reads a specification.</summary>
+    /// <param name="text">One or more degradations, joined by +.</param>
+    /// <exception cref="ConfigurationException">A name, key or value is wrong; the message names it and what is allowed.</exception>
+    public static DegradationSpec Parse(string text)
+    {
+        ArgumentNullException.ThrowIfNull(text);
+        return new DegradationSpec(text, [.. Split(text.Trim()).Select(p => ParsePart(text, p))]);
+    }
+
+    /// <summary>The operator for images of one shape.</summary>
+    /// <param name="image">Shape of one image.</param>
+    /// <param name="batch">Number of samples; a degradation that is not random serves them all with one operator.</param>
+    /// <param name="seed">Where random degradations come from, unless they name a seed themselves. Sample i does not depend on the batch.</param>
+    /// <param name="device">Where the operator lives; the CPU when null.</param>
+    /// <returns>An operator that the caller owns.</returns>
+    /// <exception cref="ConfigurationException">The degradation does not fit the image.</exception>
+    /// <exception cref="DataFormatException">A file that it names cannot be used.</exception>
+    public LinearOperator Build(ImageShape image, int batch = 1, ulong seed = 0, Device? device = null)
+    {
+        using var scope = NewDisposeScope();
+        LinearOperator? result = null;
+        try
+        {
+            for (var i = 0; i < _parts.Count; i++)
+            {
+                var shape = result is null
+                    ? image
+                    : result.MeasurementShape ?? throw new ArgumentException($"nothing can follow '{_parts[i - 1].Text}'");
+                var own = _parts[i].Seed ?? seed;
+                var samples = Enumerable.Range(0, batch).Select(b => new RandomStream(own, SamplePurpose, (ulong)i, (ulong)b)).ToArray();
+                var request = new SpecRequest(shape, samples, new RandomStream(own, BatchPurpose, (ulong)i), device);
+                var next = _parts[i].Build(request);
+                result = result is null ? next : new CompositionOperator(result, next);
+            }
+            return result!;
+        }
+        catch (ArgumentException e)
+        {
+            result?.Dispose();
+            throw new ConfigurationException($"degradation '{Text}': {e.Message.ReplaceLineEndings(" ")}", e);
+        }
+    }
+
+    /// <inheritdoc/>
+    public override string ToString() => Text;
+
+    private static Part ParsePart(string whole, string text)
+    {
+        var colon = text.IndexOf(':', StringComparison.Ordinal);
+        var name = (colon < 0 ? text : text[..colon]).Trim();
+        var entry =
+            SpecTable.Find(name)
+            ?? throw new ConfigurationException(
+                $"degradation '{whole}': '{name}' is unknown, choose from {string.Join(", ", SpecTable.Names)}"
+            );
+        var arguments = new SpecArguments(text, colon < 0 ? "" : text[(colon + 1)..].Trim(), entry.Keys);
+        return new Part(text, arguments.Seed(), entry.Parse(arguments));
+    }
+
+    // At every + that a known name follows: a file name may hold others.
+    private static IEnumerable<string> Split(string text)
+    {
+        var start = 0;
+        for (var i = text.IndexOf('+', StringComparison.Ordinal); i >= 0; i = text.IndexOf('+', i + 1))
+        {
+            var name = text[(i + 1)..].Split(':', '+')[0].Trim();
+            var insideFile = text[start..i].Contains(':', StringComparison.Ordinal) && SpecTable.Find(name) is null;
+            if (insideFile)
+                continue;
+            yield return text[start..i].Trim();
+            start = i + 1;
+        }
+        yield return text[start..].Trim();
+    }
+
+    private sealed record Part(string Text, ulong? Seed, Func<SpecRequest, LinearOperator> Build);
+}

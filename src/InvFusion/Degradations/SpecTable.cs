@@ -1,0 +1,151 @@
+using static TorchSharp.torch;
+
+namespace InvFusion.Degradations;
+
+/// <summary>The names that a specification knows, their keys, and what they build.</summary>
+internal static class SpecTable
+{
+    private const int MostPixels = 1 << 16;
+
+    private static readonly Entry[] Table =
+    [
+        new("box", ["seed"], a => Box(a, missing: false)),
+        new("missing-box", ["seed"], a => Box(a, missing: true)),
+        new("mask", [], Mask),
+        new("patches", ["size", "keep", "seed"], Patches),
+        new("motion", ["stride", "intensity", "seed"], Motion),
+        new("blur", ["sigma", "uniform", "border"], Blur),
+        new("kernel", ["stride"], Kernel),
+        new("sr", ["method", "seed"], SuperResolution),
+        new("matrix", ["seed"], Matrix),
+        new("random-matrix", ["rows", "seed"], RandomMatrix),
+        new("gray", [], a => Plain(a, "gray", r => new GrayscaleOperator(r.Image))),
+        new("compressed", ["keep", "seed"], Compressed),
+        new("random", ["seed"], a => Plain(a, "random[:seed=N]", r => r.Draw(DegradationFamilies.Default()))),
+        new("none", [], a => Plain(a, "none", r => new NoDegradation(r.Image))),
+    ];
+
+    /// <summary>All names.</summary>
+    public static IEnumerable<string> Names => Table.Select(e => e.Name);
+
+    /// <summary>The entry of a name or public class name, or null.</summary>
+    public static Entry? Find(string name)
+    {
+        var known = name == "grey" ? "gray" : DegradationFamilies.Resolve(name) ?? name;
+        return Array.Find(Table, e => e.Name == known);
+    }
+
+    // Corners in pixels, (x0, y0) inside and (x1, y1) outside; without them a random box.
+    private static Func<SpecRequest, LinearOperator> Box(SpecArguments a, bool missing)
+    {
+        const string Usage = "box:x0,y0,x1,y1 (pixels; x1 and y1 are the first ones outside) or box for a random one";
+        a.AtMost(4, Usage);
+        if (a.Count == 0)
+            return r => r.Draw(new BoxFamily(missing));
+        if (a.Count != 4)
+            throw a.Error($"has {a.Count} of 4 corners; usage: {Usage}");
+        var (x0, y0) = (a.Int(0, "x0", 0, MostPixels), a.Int(1, "y0", 0, MostPixels));
+        var (x1, y1) = (a.Int(2, "x1", x0 + 1, MostPixels), a.Int(3, "y1", y0 + 1, MostPixels));
+        return r =>
+        {
+            if (x1 > r.Image.Width || y1 > r.Image.Height)
+                throw new ArgumentException($"the box ends at ({x1}, {y1}), the image at ({r.Image.Width}, {r.Image.Height})");
+            var mask = tensor(BoxFamily.Mask(r.Image, (x0, x1), (y0, y1), missing)).reshape(1, 1, r.Image.Height, r.Image.Width);
+            return new MaskOperator(r.Image, r.Place(mask));
+        };
+    }
+
+    private static Func<SpecRequest, LinearOperator> Mask(SpecArguments a)
+    {
+        var path = a.File("an image or .npy file");
+        return r => new MaskOperator(r.Image, r.Place(SpecFiles.Mask(path, r.Image)));
+    }
+
+    private static Func<SpecRequest, LinearOperator> Patches(SpecArguments a)
+    {
+        a.AtMost(0, "patches[:size=PIXELS,keep=PROBABILITY,seed=N]");
+        var (size, keep) = (a.Int("size", 1, MostPixels), a.Number("keep", 0, 1));
+        return r =>
+            r.Draw(keep is { } p ? new MissingPatchesFamily { Side = size, Keep = (p, p) } : new MissingPatchesFamily { Side = size });
+    }
+
+    private static Func<SpecRequest, LinearOperator> Motion(SpecArguments a)
+    {
+        a.AtMost(0, "motion[:stride=S,intensity=0…1,seed=N]");
+        var (stride, intensity) = (a.Int("stride", 1, MostPixels), a.Number("intensity", 0, 1, closed: true));
+        return r =>
+            r.Draw(
+                intensity is { } i ? new MotionBlurFamily { Stride = stride, Intensity = (i, i) } : new MotionBlurFamily { Stride = stride }
+            );
+    }
+
+    private static Func<SpecRequest, LinearOperator> Blur(SpecArguments a)
+    {
+        const string Usage = "blur:sigma=PIXELS or blur:uniform=PIXELS[,border=reflect|zero]";
+        a.AtMost(0, Usage);
+        var (sigma, width) = (a.Number("sigma", 0, 1000), a.Int("uniform", 1, 1001));
+        var reflect = a.Choice("border", "reflect", "zero") == "reflect";
+        if (sigma is null == width is null)
+            throw a.Error($"needs one of sigma and uniform; usage: {Usage}");
+        if (width % 2 == 0)
+            throw a.Error($"'uniform' is '{width}', needed an odd whole number from 1 to 1001");
+        return r =>
+            sigma is { } s
+                ? SeparableBlur.Gaussian(r.Image, s, reflect, r.Device)
+                : SeparableBlur.Uniform(r.Image, width!.Value, reflect, r.Device);
+    }
+
+    private static Func<SpecRequest, LinearOperator> Kernel(SpecArguments a)
+    {
+        var path = a.File("an image or .npy file");
+        var stride = a.Int("stride", 1, MostPixels) ?? 1;
+        return r => new FourierOperator(r.Image, r.Place(SpecFiles.Kernel(path, r.Image)), stride);
+    }
+
+    // A scale factor, or without one the random kernels of training.
+    private static Func<SpecRequest, LinearOperator> SuperResolution(SpecArguments a)
+    {
+        a.AtMost(1, "sr:FACTOR[,method=bicubic|box] or sr for a random kernel");
+        if (a.Count == 0)
+            return a.Has("method")
+                ? throw a.Error("'method' needs a factor, as in sr:4,method=box")
+                : r => r.Draw(new SuperResolutionFamily());
+        var factor = a.Int(0, "factor", 1, MostPixels);
+        var bicubic = a.Choice("method", "bicubic", "box") == "bicubic";
+        return r => new DownsampleOperator(r.Image, factor, bicubic, r.Device);
+    }
+
+    private static Func<SpecRequest, LinearOperator> Matrix(SpecArguments a)
+    {
+        if (a.Count == 0)
+            return r => r.Draw(new MatrixFamily());
+        var path = a.File("a .npy file");
+        return r => new MatrixOperator(r.Image, r.Place(SpecFiles.Matrix(path, r.Image)));
+    }
+
+    private static Func<SpecRequest, LinearOperator> RandomMatrix(SpecArguments a)
+    {
+        a.AtMost(0, "random-matrix[:rows=N,seed=N]");
+        var rows = a.Int("rows", 1, 4096);
+        return r => r.Draw(rows is { } n ? new MatrixFamily { MinRows = n, MaxRows = n } : new MatrixFamily());
+    }
+
+    private static Func<SpecRequest, LinearOperator> Compressed(SpecArguments a)
+    {
+        a.AtMost(0, "compressed[:keep=FRACTION,seed=N]");
+        var keep = a.Number("keep", 0, 1) ?? 0.1;
+        return r => CompressedSensingOperator.Draw(r.Image, keep, r.Samples, r.Device);
+    }
+
+    private static Func<SpecRequest, LinearOperator> Plain(SpecArguments a, string usage, Func<SpecRequest, LinearOperator> build)
+    {
+        a.AtMost(0, usage);
+        return build;
+    }
+
+    /// <summary>One name.</summary>
+    /// <param name="Name">The name.</param>
+    /// <param name="Keys">The keys that it takes.</param>
+    /// <param name="Parse">Checks the arguments and gives what builds the operator.</param>
+    internal sealed record Entry(string Name, IReadOnlyList<string> Keys, Func<SpecArguments, Func<SpecRequest, LinearOperator>> Parse);
+}

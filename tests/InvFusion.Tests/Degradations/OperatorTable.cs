@@ -1,0 +1,78 @@
+using InvFusion.Degradations;
+using InvFusion.Runtime;
+using Xunit;
+using static TorchSharp.torch;
+
+namespace InvFusion.Tests.Degradations;
+
+/// <summary>Every operator, in several shapes: one line here puts a new one under all the laws.</summary>
+internal static class OperatorTable
+{
+    private static readonly (string Name, Func<LinearOperator> Create)[] Rows =
+    [
+        ("matrix of two samples", () => Draw(new MatrixFamily { MinRows = 3, MaxRows = 20 }, new(3, 8, 8), 2)),
+        ("matrix for all samples", () => Draw(new MatrixFamily { MaxRows = 12 }, new(1, 6, 10), 1)),
+        ("matrix with a repeated row", RepeatedRow),
+        ("matrix, Tikhonov", () => Build("random-matrix:rows=30", new(3, 8, 8), 2).Exact),
+        ("motion blur, stride 2", () => Exact("motion:stride=2,seed=5", new(3, 16, 16), 2)),
+        ("motion blur, stride 4", () => Exact("motion:stride=4", new(3, 32, 32), 2)),
+        ("motion blur, not square", () => Exact("motion:stride=2,intensity=1", new(1, 12, 20), 2)),
+        ("motion blur for all samples", () => Exact("motion:stride=8", new(3, 24, 16), 1)),
+        ("super resolution", () => Draw(new SuperResolutionFamily(), new(3, 32, 32), 2).Exact),
+        (
+            "super resolution, mixed colours",
+            () => Draw(new SuperResolutionFamily { MinStrideLog2 = 1, MixColor = true }, new(3, 16, 16), 2).Exact
+        ),
+        ("a kernel per channel", () => KernelPerChannel().Exact),
+        ("patches", () => Build("patches", new(3, 20, 12), 2)),
+        ("box", () => Build("box", new(3, 9, 7), 2)),
+        ("missing box for all samples", () => Build("missing-box:2,3,5,6", new(3, 9, 7), 2)),
+        ("a mask per channel", () => new MaskOperator(new(3, 8, 8), Close.Normals(4, 2, 3, 8, 8))),
+        ("none", () => Build("none", new(3, 8, 8), 2)),
+        ("small image, bicubic", () => Build("sr:4", new(3, 16, 24), 2)),
+        ("small image, box", () => Build("sr:3,method=box", new(1, 12, 9), 2)),
+        ("Gaussian blur", () => Build("blur:sigma=1", new(3, 16, 12), 2)),
+        ("Gaussian blur, wide", () => Build("blur:sigma=3,border=zero", new(1, 20, 24), 2)),
+        ("uniform blur", () => Build("blur:uniform=5", new(3, 16, 16), 2)),
+        ("grey", () => Build("gray", new(3, 8, 6), 2)),
+        ("compressed sensing", () => Build("compressed:keep=0.2", new(3, 8, 12), 2)),
+        ("compressed sensing for all samples", () => Build("compressed:keep=0.5", new(1, 5, 7), 1)),
+        ("a small grey image", () => Build("gray+sr:2", new(3, 8, 12), 2)),
+        ("a small image of what is left", () => Build("patches:keep=0.5,size=2+sr:2,method=box", new(3, 8, 8), 2)),
+        ("random measurements of a box", () => Build("missing-box:0,0,3,3+random-matrix:rows=9", new(1, 8, 8), 2)),
+    ];
+
+    public static TheoryData<string, int> Names =>
+        [.. Rows.SelectMany(row => new[] { 1, 3 }.Select(k => new TheoryDataRow<string, int>(row.Name, k)))];
+
+    public static LinearOperator Create(string name) => Rows.Single(row => row.Name == name).Create();
+
+    public static long Batch(LinearOperator op) => op.BatchSize == 1 ? 2 : op.BatchSize;
+
+    public static Tensor Images(LinearOperator op, int k, ulong seed) =>
+        Close.Normals(seed, Batch(op), k, op.Image.Channels, op.Image.Height, op.Image.Width);
+
+    public static Tensor Measurements(LinearOperator op, int k, ulong seed) => Close.Normals(seed, Batch(op), k, op.MeasurementLength);
+
+    private static LinearOperator Build(string spec, ImageShape image, int batch) =>
+        DegradationSpec.Parse(spec).Build(image, batch, seed: 11);
+
+    private static LinearOperator Exact(string spec, ImageShape image, int batch) => Build(spec, image, batch).Exact;
+
+    private static LinearOperator Draw(DegradationFamily family, ImageShape image, int batch) =>
+        family.Draw(image, [.. Enumerable.Range(0, batch).Select(i => new RandomStream(1, (ulong)i))], new RandomStream(2));
+
+    private static MatrixOperator RepeatedRow()
+    {
+        using var scope = NewDisposeScope();
+        var rows = Close.Normals(3, 2, 5, 48) * 10;
+        rows[.., 4] = rows[.., 1];
+        return new MatrixOperator(new(3, 4, 4), rows);
+    }
+
+    private static FourierOperator KernelPerChannel()
+    {
+        using var scope = NewDisposeScope();
+        return new FourierOperator(new(3, 12, 8), Close.Normals(6, 2, 3, 4, 4).abs() / 8, stride: 2);
+    }
+}
