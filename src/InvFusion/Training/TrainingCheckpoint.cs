@@ -112,7 +112,8 @@ internal static class TrainingCheckpoint
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         foreach (var (_, tensor) in tensors.OrderBy(t => t.Name, StringComparer.Ordinal))
         {
-            using var contiguous = tensor.detach().cpu().contiguous();
+            using var scope = NewDisposeScope();
+            var contiguous = tensor.detach().cpu().contiguous();
             hash.AppendData(contiguous.bytes);
         }
         return Convert.ToHexString(hash.GetHashAndReset());

@@ -107,7 +107,7 @@ public class FlatAdamTests
         {
             module.call(x).sum().backward();
             var views = flat.Named(flat.Gradients).ToDictionary();
-            TensorAssert.Close(pass * x.sum(0).expand(5, 3), views["weight"], 1e-5);
+            TensorAssert.Close(pass * x.sum([0]).expand(5, 3), views["weight"], 1e-5);
             TensorAssert.Close(full([5], pass * 4.0), views["bias"], 1e-5);
         }
     }
