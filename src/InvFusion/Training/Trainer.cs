@@ -97,6 +97,8 @@ public sealed class Trainer : IDisposable
                 progress?.Report(status);
                 window = new(_seen, clock.Elapsed);
             }
+            if (_options.GridImages > 0 && Crossed(_options.GridImages))
+                SaveGrid();
             if (Crossed(_options.CheckpointImages))
                 SaveCheckpoint(clock.Elapsed.TotalSeconds);
         }
@@ -116,6 +118,23 @@ public sealed class Trainer : IDisposable
             ["invfusion.degradations"] = string.Join(",", _options.Degradations),
         };
         NetworkFile.Save(path, _options.Network, state, metadata: metadata);
+    }
+
+    // The averaged weights take the place of the current ones while the grid is drawn; the copy brings these back to the bit.
+    private void SaveGrid()
+    {
+        using var noGrad = no_grad();
+        using var current = _parameters.Values.clone();
+        _parameters.Values.copy_(_adam.Average);
+        try
+        {
+            var grid = new SampleGrid(_network, _options, _images);
+            grid.Save(Path.Combine(_folder, $"grid-{_seen:D12}.png"), $"{_seen} images", _parameters.Values.device);
+        }
+        finally
+        {
+            _parameters.Values.copy_(current);
+        }
     }
 
     private bool Crossed(long interval) => _seen / interval != (_seen - _options.StepImages) / interval;
