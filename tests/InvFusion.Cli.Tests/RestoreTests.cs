@@ -20,10 +20,8 @@ public sealed class RestoreTests(CliWorld world)
 
         var report = Report($"{folder}/{image}");
         var files = report.GetProperty("files").EnumerateArray().Select(f => f.GetString()!).ToArray();
-        Assert.Subset(
-            files.ToHashSet(),
-            ["sheet.png", "mean.png", "spread.png", "pinv.png", "truth.png", "sample-00.png", "sample-01.png", "sample-02.png", "report.json"]
-        );
+        string[] always = ["sheet.png", "mean.png", "spread.png", "pinv.png", "truth.png", "sample-00.png", "sample-02.png", "report.json"];
+        Assert.Empty(always.Except(files));
         Assert.Equal(files.Order(), Directory.GetFiles(world.At($"{folder}/{image}")).Select(Path.GetFileName).Order());
         Assert.All(files.Where(f => f.EndsWith(".png")), f => world.Load($"{folder}/{image}/{f}"));
         Assert.NotEqual(0, CliWorld.Difference(world.Load($"{folder}/{image}/sample-00.png"), world.Load($"{folder}/{image}/sample-01.png")));
