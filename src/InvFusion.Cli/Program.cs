@@ -8,7 +8,7 @@ foreach (var command in CommandTable.Create())
 var parsed = root.Parse(args);
 if (parsed.Errors.Count > 0)
 {
-    Console.Error.WriteLine($"error: {parsed.Errors[0].Message} ('invfusion --help' lists commands and options)");
+    Console.Error.WriteLine($"error: {parsed.Errors[0].Message.ReplaceLineEndings(" ").TrimEnd('.', ' ')} ('invfusion --help' lists commands and options)");
     return ExitCode.Usage;
 }
 try

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Text.Json.Nodes;
 using InvFusion.Cli.Rendering;
 using InvFusion.Degradations;
 using InvFusion.Formats;
@@ -30,6 +31,7 @@ internal static class DegradeCommand
             options.Out,
         };
         options.AddOutput(command);
+        command.Add(options.Json);
         command.SetAction(parsed =>
         {
             var reporter = new Reporter(parsed.GetValue(options.Quiet));
@@ -44,7 +46,20 @@ internal static class DegradeCommand
                 throw new ConfigurationException($"--noise {sigma}: must be 0 or more, in units of images in [-1, 1]");
             using var op = DegradationSpec.Parse(parsed.GetValue(options.Degradation)!).Build(shape, 1, seed);
             using var measurement = Measurement.Simulate(op, InputImage.Load(file, shape, reporter), sigma, seed);
-            Write(parsed.GetValue(options.Out)!, op, measurement, reporter);
+            var folder = parsed.GetValue(options.Out)!;
+            OutputFolder.Require(folder);
+            var files = Write(folder, op, measurement);
+            reporter.Line($"{folder}: y.npy with {op.MeasurementLength} numbers, pinv.png");
+            if (parsed.GetValue(options.Json))
+                JsonText.Print(
+                    new JsonObject
+                    {
+                        ["folder"] = folder,
+                        ["files"] = JsonText.Array(files),
+                        ["measurementLength"] = op.MeasurementLength,
+                        ["degradation"] = parsed.GetValue(options.Degradation),
+                    }
+                );
         });
         return command;
     }
@@ -59,15 +74,22 @@ internal static class DegradeCommand
         return new(3, picture.Height, picture.Width);
     }
 
-    private static void Write(string folder, LinearOperator op, Measurement measurement, Reporter reporter)
+    private static List<string> Write(string folder, LinearOperator op, Measurement measurement)
     {
+        var files = new List<string> { "y.npy" };
         using var values = measurement.Values.contiguous();
         Npy.Write(Path.Combine(folder, "y.npy"), new NpyArray(ElementType.F32, [op.MeasurementLength], values.bytes.ToArray()));
-        ImageEncoder.Save(Pictures.FromTensor(op.Exact.PseudoInverse(measurement.Values)[0, 0]), Path.Combine(folder, "pinv.png"));
+        Save("pinv.png", op.Exact.PseudoInverse(measurement.Values)[0, 0]);
         if (op.View(measurement.Values) is { } view && view.shape[2] is 1 or 3)
-            ImageEncoder.Save(Pictures.FromTensor(view[0, 0]), Path.Combine(folder, "measurement.png"));
+            Save("measurement.png", view[0, 0]);
         if (op.Picture() is { } picture)
-            ImageEncoder.Save(Pictures.FromTensor(picture[0] * 2 - 1), Path.Combine(folder, "operator.png"));
-        reporter.Line($"{folder}: y.npy with {op.MeasurementLength} numbers, pinv.png");
+            Save("operator.png", picture[0] * 2 - 1);
+        return files;
+
+        void Save(string name, Tensor image)
+        {
+            ImageEncoder.Save(Pictures.FromTensor(image), Path.Combine(folder, name));
+            files.Add(name);
+        }
     }
 }

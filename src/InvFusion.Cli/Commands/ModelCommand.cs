@@ -23,29 +23,17 @@ internal static class ModelCommand
         };
         var command = new Command("info", "Parameters, configuration and cost of an evaluation") { model };
         options.AddOutput(command);
+        command.Add(options.Json);
         command.SetAction(parsed =>
         {
             var path = ModelCatalog.Resolve(parsed.GetValue(model)!);
             using var file = SafetensorsFile.Open(path);
             var network = NetworkFile.ReadConfiguration(file, path);
-            var cost = NetworkCost.Of(network);
-            Console.WriteLine(
-                $"{path}: {network.Kind}, {network.Channels}×{network.Resolution}×{network.Resolution}, patch {network.Patch}"
-            );
-            Console.WriteLine(
-                $"{file.Tensors.Values.Sum(t => t.Shape.Aggregate(1L, (a, b) => a * b)):N0} numbers in {file.Tensors.Count} tensors"
-            );
-            Console.WriteLine($"{cost.MultiplyAdds / 1e9:F2} G multiply-adds for an evaluation of one image");
-            foreach (var (level, i) in network.Levels.Select((l, i) => (l, i)))
-                Console.WriteLine(
-                    $"level {i}: width {level.Width}, depth {level.Depth}, {(level.Kernel == 0 ? "global" : $"neighborhood {level.Kernel}")}{(level.Joint && network.Kind == NetworkKind.InvFusion ? ", joint" : "")}"
-                );
-            foreach (
-                var (key, value) in file
-                    .Metadata.Where(m => m.Key != NetworkFile.ConfigurationKey)
-                    .OrderBy(m => m.Key, StringComparer.Ordinal)
-            )
-                Console.WriteLine($"{key}: {value}");
+            if (parsed.GetValue(options.Json))
+                JsonText.Print(ModelDescription.Json(path, file, network));
+            else
+                foreach (var line in ModelDescription.Lines(path, file, network))
+                    Console.WriteLine(line);
         });
         return command;
     }
@@ -104,9 +92,16 @@ internal static class ModelCommand
         (preset, file) switch
         {
             (null, null) => throw new ConfigurationException("model convert: a PyTorch checkpoint needs --preset NAME or --network FILE"),
-            (null, not null) => NetworkConfiguration.FromJson(File.ReadAllText(file), file),
-            _ => NetworkPresets.Get(preset, kind),
+            (not null, not null) => throw new ConfigurationException("model convert: give one of --preset and --network, not both"),
+            (null, not null) => Read(file),
+            (not null, null) => NetworkPresets.Get(preset, kind),
         };
+
+    private static NetworkConfiguration Read(string file)
+    {
+        InputImage.RequireFile(file);
+        return NetworkConfiguration.FromJson(File.ReadAllText(file), file);
+    }
 
     private static Command Verify()
     {
@@ -120,7 +115,7 @@ internal static class ModelCommand
             options.Threads,
         };
         options.AddOutput(command);
-        command.SetAction(
+        command.SetWork(
             (parsed, cancellation) =>
             {
                 options.StartTorch(parsed);
@@ -130,9 +125,7 @@ internal static class ModelCommand
                     .ToArray();
                 var counts = results.CountBy(r => r.Status).OrderBy(c => c.Key).Select(c => $"{c.Value} {c.Key}");
                 Console.WriteLine($"{string.Join(", ", counts)} in {clock.Elapsed.TotalSeconds:F0} s");
-                return Task.FromResult(
-                    results.Any(r => r.Status is CaseStatus.Failed or CaseStatus.Error) ? ExitCode.Failure : ExitCode.Success
-                );
+                return results.Any(r => r.Status is CaseStatus.Failed or CaseStatus.Error) ? ExitCode.Failure : ExitCode.Success;
             }
         );
         return command;

@@ -31,30 +31,44 @@ internal static class RestoreCommand
         options.AddNetwork(command);
         options.AddSampling(command);
         options.AddOutput(command);
-        command.SetAction(
+        command.Add(options.Json);
+        command.SetWork(
             (parsed, cancellation) =>
             {
                 var reporter = new Reporter(parsed.GetValue(options.Quiet));
                 var files = parsed.GetValue(inputs)!;
-                foreach (var file in files)
-                    InputImage.RequireFile(file);
+                RequireInputs(files);
+                options.StartTorch(parsed);
+                SamplingOptions.Restore(parsed, options).Validate();
+                _ = DegradationSpec.Parse(parsed.GetValue(options.Degradation)!);
                 using var network = options.LoadModel(parsed);
                 if (network.Configuration.Kind == NetworkKind.Unconditional)
                     throw new ConfigurationException(
                         $"--model {parsed.GetValue(options.Model)}: an unconditional model cannot restore with {parsed.GetValue(options.Method)}; use an invfusion or blind one"
                     );
+                var reports = new List<RestoreReport>();
                 foreach (var file in files)
                 {
-                    var report = Restore(file, parsed, options, parsed.GetValue(simulate), network, reporter, cancellation);
-                    if (parsed.GetValue(options.Json))
-                        Console.WriteLine(report.ToJson());
-                    if (report.Cancelled)
-                        return Task.FromResult(ExitCode.Cancelled);
+                    reports.Add(Restore(file, parsed, options, parsed.GetValue(simulate), network, reporter, cancellation));
+                    if (reports[^1].Cancelled)
+                        break;
                 }
-                return Task.FromResult(ExitCode.Success);
+                if (parsed.GetValue(options.Json))
+                    Console.WriteLine(files.Length == 1 ? reports[0].ToJson() : RestoreReport.ToJson(reports));
+                return reports[^1].Cancelled ? ExitCode.Cancelled : ExitCode.Success;
             }
         );
         return command;
+    }
+
+    private static void RequireInputs(string[] files)
+    {
+        foreach (var file in files)
+            InputImage.RequireFile(file);
+        if (files.GroupBy(Path.GetFileNameWithoutExtension).FirstOrDefault(g => g.Count() > 1) is { } same)
+            throw new ConfigurationException(
+                $"{string.Join(" and ", same)}: would both be written to the folder '{same.Key}'; rename one or restore them one by one"
+            );
     }
 
     private static RestoreReport Restore(
@@ -69,14 +83,15 @@ internal static class RestoreCommand
     {
         using var scope = NewDisposeScope();
         var settings = SamplingOptions.Restore(parsed, options);
-        settings.Validate();
         var n = network.Configuration;
         var shape = new ImageShape(n.Channels, n.Resolution, n.Resolution);
         var specification = parsed.GetValue(options.Degradation)!;
         using var op = DegradationSpec.Parse(specification).Build(shape, 1, settings.Seed);
+        var folder = Path.Combine(parsed.GetValue(options.Out)!, Path.GetFileNameWithoutExtension(file));
         using var measurement = simulate
             ? Measurement.Simulate(op, InputImage.Load(file, shape, reporter), settings.SigmaY, settings.Seed)
             : Measurement.Read(file, op, reporter);
+        OutputFolder.Require(folder);
         var clock = Stopwatch.StartNew();
         using var restored = reporter.Run(
             Path.GetFileName(file),
@@ -102,7 +117,6 @@ internal static class RestoreCommand
             Consistency = [],
             Files = [],
         };
-        var folder = Path.Combine(parsed.GetValue(options.Out)!, Path.GetFileNameWithoutExtension(file));
         report = new RestoreOutput(folder, op, measurement, restored).Write(report, $"{Path.GetFileName(file)}: {specification}");
         foreach (var failure in report.Failures)
             reporter.Line($"warning: {failure}");

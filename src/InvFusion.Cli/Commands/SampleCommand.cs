@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Text.Json.Nodes;
 using InvFusion.Cli.Rendering;
 using InvFusion.Imaging;
 using InvFusion.Restoration;
@@ -16,32 +17,52 @@ internal static class SampleCommand
         options.AddNetwork(command);
         options.AddSampling(command);
         options.AddOutput(command);
-        command.SetAction(
+        command.Add(options.Json);
+        command.SetWork(
             (parsed, cancellation) =>
             {
                 var reporter = new Reporter(parsed.GetValue(options.Quiet));
-                using var network = options.LoadModel(parsed);
-                using var scope = NewDisposeScope();
+                options.StartTorch(parsed);
                 var settings = SamplingOptions.Restore(parsed, options);
+                settings.Validate();
+                var folder = parsed.GetValue(options.Out)!;
+                using var network = options.LoadModel(parsed);
+                OutputFolder.Require(folder);
+                using var scope = NewDisposeScope();
                 using var drawn = reporter.Run(
                     "sample",
                     "evaluations",
                     progress => new Restorer(network).Restore(null, null, settings, new EvaluationProgress(progress), cancellation)
                 );
-                var folder = parsed.GetValue(options.Out)!;
-                var pictures = Enumerable
-                    .Range(0, (int)drawn.Samples.shape[0])
-                    .Select(i => Pictures.FromTensor(drawn.Samples[i]))
-                    .ToArray();
-                for (var i = 0; i < pictures.Length; i++)
-                    ImageEncoder.Save(pictures[i], Path.Combine(folder, $"sample-{settings.Seed + (ulong)i:000000}.png"));
-                ImageEncoder.Save(ImageGrid.Tile(pictures), Path.Combine(folder, "grid.png"));
+                var files = Write(drawn, folder, settings.Seed);
                 foreach (var failure in drawn.Failures)
                     reporter.Line($"warning: {failure.Message}");
-                reporter.Line($"{Path.Combine(folder, "grid.png")}: {pictures.Length} images");
-                return Task.FromResult(drawn.Cancelled ? ExitCode.Cancelled : ExitCode.Success);
+                reporter.Line($"{Path.Combine(folder, "grid.png")}: {files.Length - 1} images");
+                if (parsed.GetValue(options.Json))
+                    JsonText.Print(
+                        new JsonObject
+                        {
+                            ["folder"] = folder,
+                            ["files"] = JsonText.Array(files),
+                            ["evaluations"] = drawn.Evaluations,
+                            ["failures"] = JsonText.Array(drawn.Failures.Select(f => f.Message)),
+                            ["cancelled"] = drawn.Cancelled,
+                        }
+                    );
+                return drawn.Cancelled ? ExitCode.Cancelled : ExitCode.Success;
             }
         );
         return command;
+    }
+
+    // The samples that did not diverge, each named by its seed, and all of them in a grid.
+    private static string[] Write(RestoredImage drawn, string folder, ulong seed)
+    {
+        var finite = Enumerable.Range(0, (int)drawn.Samples.shape[0]).Where(i => drawn.Samples[i].isfinite().all().item<bool>());
+        var pictures = finite.ToDictionary(i => $"sample-{seed + (ulong)i:000000}.png", i => Pictures.FromTensor(drawn.Samples[i]));
+        foreach (var (name, picture) in pictures)
+            ImageEncoder.Save(picture, Path.Combine(folder, name));
+        ImageEncoder.Save(ImageGrid.Tile([.. pictures.Values]), Path.Combine(folder, "grid.png"));
+        return [.. pictures.Keys, "grid.png"];
     }
 }

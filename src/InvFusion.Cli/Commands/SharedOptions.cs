@@ -41,14 +41,14 @@ internal sealed class SharedOptions
     public Option<string> Precision { get; } = new("--precision") { Description = "auto, fp32 or bf16", DefaultValueFactory = _ => "auto" };
     public Option<int> Threads { get; } = new("--threads") { Description = "Threads of the CPU; 0 is the machine's own number" };
     public Option<string> Out { get; } = new("--out", "-o") { Description = "Folder for the results", DefaultValueFactory = _ => "out" };
-    public Option<bool> Json { get; } = new("--json") { Description = "Print the report as JSON" };
+    public Option<bool> Json { get; } = new("--json") { Description = "Print what was done as one JSON document on the standard output" };
     public Option<bool> Quiet { get; } = new("--quiet", "-q") { Description = "No progress, no summary" };
     public Option<bool> Verbose { get; } = new("--verbose") { Description = "Show where an error came from" };
 
     /// <summary>Adds the options that every command has.</summary>
     public void AddOutput(Command command)
     {
-        foreach (var option in new Option[] { Json, Quiet, Verbose })
+        foreach (var option in new Option[] { Quiet, Verbose })
             command.Add(option);
     }
 

@@ -41,7 +41,7 @@ internal static class TrainCommand
             options.Out,
         };
         options.AddOutput(command);
-        command.SetAction(
+        command.SetWork(
             (parsed, cancellation) =>
             {
                 var reporter = new Reporter(parsed.GetValue(options.Quiet));
@@ -62,7 +62,10 @@ internal static class TrainCommand
                     reporter.Line($"{folder}: going on at image {trainer.ImagesSeen}");
                 trainer.Run(new StatusLines(reporter), cancellation);
                 reporter.Line($"{folder}: network-ema.safetensors after {trainer.ImagesSeen} images");
-                return Task.FromResult(cancellation.IsCancellationRequested ? ExitCode.Cancelled : ExitCode.Success);
+                if (trainer.ImagesSeen >= run.Images)
+                    return ExitCode.Success;
+                reporter.Line($"cancelled; 'train --out {folder}' goes on");
+                return ExitCode.Cancelled;
             }
         );
         return command;

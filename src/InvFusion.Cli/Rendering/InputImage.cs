@@ -27,9 +27,9 @@ internal static class InputImage
     public static void RequireFile(string path)
     {
         if (Directory.Exists(path))
-            throw new DataFormatException($"{path}: is a folder; name an image file");
+            throw new DataFormatException($"{path}: is a folder; name a file");
         if (!File.Exists(path))
-            throw new DataFormatException($"{path}: no such file");
+            throw new DataFormatException($"{path}: no such file; check the path");
     }
 
     private static RgbImage Fit(RgbImage picture, ImageShape shape)

@@ -28,6 +28,8 @@ internal sealed record Measurement(Tensor Values, Tensor? Truth) : IDisposable
         if (Path.GetExtension(path).Equals(".npy", StringComparison.OrdinalIgnoreCase))
         {
             var values = Npy.Read(path).ToSingles();
+            if (!values.All(float.IsFinite))
+                throw new DataFormatException($"{path}: holds numbers that are not finite");
             if (values.Length != op.MeasurementLength)
                 throw new DataFormatException($"{path}: has {values.Length} numbers, the degradation measures {op.MeasurementLength}");
             return new(tensor(values).view(1, 1, -1), null);
@@ -37,9 +39,9 @@ internal sealed record Measurement(Tensor Values, Tensor? Truth) : IDisposable
                 $"{path}: this degradation measures numbers, not an image; give its measurement as .npy, or --simulate to degrade a clean image"
             );
         using var image = InputImage.Load(path, shape, reporter);
-        // H Hᵀ drops what the operator does not see (the hole of a masked image) and leaves the rest.
         using var flat = image.view(1, 1, -1);
-        return new(shape == op.Image ? op.Apply(op.Adjoint(flat)) : flat.alias(), null);
+        // What a picture shows in the hole of its mask was not measured: H Hᵀ = mask drops it.
+        return new(op is MaskOperator ? op.Apply(op.Adjoint(flat)) : flat.alias(), null);
     }
 
     public void Dispose()

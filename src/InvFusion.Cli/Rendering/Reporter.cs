@@ -40,7 +40,7 @@ internal sealed class Reporter(bool quiet)
         return p =>
         {
             var now = DateTime.UtcNow;
-            if (now - last < LineInterval)
+            if (now - last < LineInterval && p.Done < p.Total)
                 return;
             last = now;
             var rate = p.Done / (now - start).TotalSeconds;

@@ -15,6 +15,8 @@ internal sealed class RestoreOutput(string folder, LinearOperator op, Measuremen
     /// <summary>Writes everything; the report comes last, so that it is there only when all else is.</summary>
     public RestoreReport Write(RestoreReport report, string title)
     {
+        var reportPath = Path.Combine(folder, "report.json");
+        File.Delete(reportPath); // that of an earlier run must not stand beside new images
         var samples = Enumerable.Range(0, (int)restored.Samples.shape[0]).Where(Finished).ToArray();
         Save("pinv.png", restored.PseudoInverse);
         Save("mean.png", restored.Mean);
@@ -28,7 +30,7 @@ internal sealed class RestoreOutput(string folder, LinearOperator op, Measuremen
         var filled = Score(report, samples);
         SavePicture("sheet.png", Sheet(filled, title, samples));
         filled = filled with { Files = [.. _files, "report.json"] };
-        AtomicFile.WriteAllText(Path.Combine(folder, "report.json"), filled.ToJson());
+        AtomicFile.WriteAllText(reportPath, filled.ToJson());
         return filled;
     }
 

@@ -33,6 +33,10 @@ internal sealed record RestoreReport
     public required IReadOnlyList<string> Files { get; init; }
 
     public string ToJson() => JsonSerializer.Serialize(this, ReportJson.Default.RestoreReport);
+
+    /// <summary>The reports of several inputs as one array.</summary>
+    public static string ToJson(IReadOnlyList<RestoreReport> reports) =>
+        JsonSerializer.Serialize(reports, ReportJson.Default.IReadOnlyListRestoreReport);
 }
 
 /// <summary>Quality against the truth.</summary>
@@ -45,4 +49,5 @@ internal sealed record Quality(double Psnr, double Ssim);
     NumberHandling = JsonNumberHandling.AllowNamedFloatingPointLiterals
 )]
 [JsonSerializable(typeof(RestoreReport))]
+[JsonSerializable(typeof(IReadOnlyList<RestoreReport>))]
 internal sealed partial class ReportJson : JsonSerializerContext;
