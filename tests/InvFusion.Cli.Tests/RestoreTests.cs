@@ -35,7 +35,7 @@ public sealed class RestoreTests(CliWorld world)
         Assert.False(report.GetProperty("cancelled").GetBoolean());
         Assert.Equal(image == "wide", result.Error.Contains("resized and centre-cropped to 16×16"));
         // Not a terminal: plain lines for the progress, then the summary.
-        Assert.Contains($"{image}.png: 10 of 10 evaluations", result.Error);
+        Assert.Contains($"{image}.png: 5 of 5 evaluations", result.Error);
         Assert.Contains("3 samples in", result.ErrorLines[^1]);
         Assert.Empty(result.Output);
     }
@@ -83,7 +83,7 @@ public sealed class RestoreTests(CliWorld world)
     [Fact]
     public async Task AMeasuredBlurredPictureIsTakenAsItIs()
     {
-        (await world.Run($"restore face.png -d blur:sigma=1.5 {Common} --samples 1 --out blurred")).Expect(0);
+        (await world.Run($"restore face.png -d blur:sigma=1.5 {Common} --out blurred")).Expect(0);
         Assert.InRange(CliWorld.Difference(world.Load("face.png"), world.Load("blurred/face/measurement.png")), 0, 1);
     }
 
