@@ -24,7 +24,10 @@ public sealed class RestoreTests(CliWorld world)
         Assert.Empty(always.Except(files));
         Assert.Equal(files.Order(), Directory.GetFiles(world.At($"{folder}/{image}")).Select(Path.GetFileName).Order());
         Assert.All(files.Where(f => f.EndsWith(".png")), f => world.Load($"{folder}/{image}/{f}"));
-        Assert.NotEqual(0, CliWorld.Difference(world.Load($"{folder}/{image}/sample-00.png"), world.Load($"{folder}/{image}/sample-01.png")));
+        Assert.NotEqual(
+            0,
+            CliWorld.Difference(world.Load($"{folder}/{image}/sample-00.png"), world.Load($"{folder}/{image}/sample-01.png"))
+        );
 
         Assert.Equal(3 * 5, report.GetProperty("evaluations").GetInt32()); // Heun: two a step, one for the last
         Assert.True(report.GetProperty("forwardCalls").GetInt32() > 0);

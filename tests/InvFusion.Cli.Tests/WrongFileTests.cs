@@ -68,7 +68,7 @@ public sealed class WrongFileTests(CliWorld world)
         // A limit of 1 KiB a file stands for the disk that fills up: the small images fit, the sheet does not.
         var start = new System.Diagnostics.ProcessStartInfo("bash") { WorkingDirectory = world.At("") };
         start.ArgumentList.Add("-c");
-        start.ArgumentList.Add($"trap '' XFSZ; ulimit -f 1; exec \"${DOTNET_HOST_PATH:-dotnet}\" \"$0\" {Restore} --quiet --out full");
+        start.ArgumentList.Add($"trap '' XFSZ; ulimit -f 1; exec \"${{DOTNET_HOST_PATH:-dotnet}}\" \"$0\" {Restore} --quiet --out full");
         start.ArgumentList.Add(RunningProgram.Dll);
         start.Environment["DOTNET_EnableWriteXorExecute"] = "0"; // the runtime's own memory files are larger
         using var program = new RunningProgram(start);
