@@ -6,9 +6,9 @@ var root = new RootCommand("Restores images under known linear degradations with
 foreach (var command in CommandTable.Create())
     root.Add(command);
 var parsed = root.Parse(args);
-if (parsed.Errors.Count > 0)
+if (UsageErrors.First(parsed) is { } wrong)
 {
-    Console.Error.WriteLine($"error: {parsed.Errors[0].Message.ReplaceLineEndings(" ").TrimEnd('.', ' ')} ('invfusion --help' lists commands and options)");
+    Console.Error.WriteLine($"error: {wrong} ('invfusion --help' lists commands and options)");
     return ExitCode.Usage;
 }
 try

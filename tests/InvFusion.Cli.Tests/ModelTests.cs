@@ -1,6 +1,5 @@
 using InvFusion.Formats.Safetensors;
 using InvFusion.Formats.Tests.PyTorch;
-using InvFusion.Models;
 using InvFusion.Testing;
 using Xunit;
 

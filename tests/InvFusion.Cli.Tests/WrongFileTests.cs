@@ -27,7 +27,7 @@ public sealed class WrongFileTests(CliWorld world)
     [InlineData("train --config bad.json", 3, "bad.json")]
     [InlineData("train --config unknown-key.json", 3, "unknown-key.json|bacth")]
     [InlineData("train --config misfit.json", 3, "set.ifds|3×16×16|dataset prepare --size 32")]
-    [InlineData("train --data nosuch --preset ffhq64-small", 4, "nosuch")]
+    [InlineData("train --data nosuch --preset small64", 4, "nosuch")]
     public async Task AWrongFileIsNamedInOneLine(string arguments, int exitCode, string words)
     {
         var folder = $"wrong-file-{Guid.NewGuid():N}";
@@ -40,14 +40,14 @@ public sealed class WrongFileTests(CliWorld world)
     [InlineData("dataset info text.png", 4, "text.png")]
     [InlineData("dataset prepare images face.png/set.ifds --size 16 -q", 4, "face.png/set.ifds|cannot be written")]
     [InlineData("model info face.png", 4, "face.png")]
-    [InlineData("model convert truncated.pt never.safetensors --preset ffhq64-small", 4, "truncated.pt")]
+    [InlineData("model convert truncated.pt never.safetensors --preset small64", 4, "truncated.pt")]
     [InlineData("model convert truncated.pt never.safetensors", 3, "--preset|--network")]
     [InlineData("model convert model.safetensors never.safetensors --dtype fp8", 3, "--dtype fp8|bf16")]
     [InlineData("model verify nosuch", 4, "nosuch")]
     [InlineData($"{Restore} --out face.png", 4, "--out face.png|face.png")]
     [InlineData($"{Restore} --out face.png/below", 4, "--out face.png/below|cannot be written")]
     [InlineData("degrade face.png --out face.png/below", 4, "--out face.png/below|cannot be written")]
-    [InlineData("train --data set.ifds --preset ffhq64-small --out face.png/below", 3, "set.ifds|64")]
+    [InlineData("train --data set.ifds --preset small64 --out face.png/below", 3, "set.ifds|64")]
     public async Task AWrongFileOfOtherCommandsIsNamedInOneLine(string arguments, int exitCode, string words)
     {
         (await world.Run(arguments)).Expect(exitCode).ExpectOneErrorLine(words);
@@ -68,13 +68,13 @@ public sealed class WrongFileTests(CliWorld world)
         // A limit of 1 KiB a file stands for the disk that fills up: the small images fit, the sheet does not.
         var start = new System.Diagnostics.ProcessStartInfo("bash") { WorkingDirectory = world.At("") };
         start.ArgumentList.Add("-c");
-        start.ArgumentList.Add($"trap '' XFSZ; ulimit -f 1; exec dotnet \"$0\" {Restore} --quiet --out full");
+        start.ArgumentList.Add($"trap '' XFSZ; ulimit -f 1; exec \"${{DOTNET_HOST_PATH:-dotnet}}\" \"$0\" {Restore} --quiet --out full");
         start.ArgumentList.Add(RunningProgram.Dll);
         start.Environment["DOTNET_EnableWriteXorExecute"] = "0"; // the runtime's own memory files are larger
         using var program = new RunningProgram(start);
-        (await program.End()).Expect(4).ExpectOneErrorLine("sheet.png|cannot be written|free space");
+        (await program.End()).Expect(4).ExpectOneErrorLine(".png|cannot be written|free space");
         Assert.NotEmpty(FilesIn("full"));
-        Assert.All(FilesIn("full"), file => world.Load(file));
+        Assert.All(FilesIn("full"), file => world.Load(file)); // whole pictures: no report, nothing temporary
     }
 
     private string[] FilesIn(string folder) =>

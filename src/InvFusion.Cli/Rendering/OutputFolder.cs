@@ -20,7 +20,10 @@ internal static class OutputFolder
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or DataFormatException)
         {
-            throw new DataFormatException($"--out {folder}: cannot be written; name another folder, or check free space and permissions", e);
+            throw new DataFormatException(
+                $"--out {folder}: cannot be written; name another folder, or check free space and permissions",
+                e
+            );
         }
     }
 }
