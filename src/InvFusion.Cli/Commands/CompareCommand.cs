@@ -53,7 +53,7 @@ internal static class CompareCommand
             options.Out,
         };
         options.AddOutput(command);
-        command.SetAction(
+        command.SetWork(
             (parsed, cancellation) =>
             {
                 var reporter = new Reporter(parsed.GetValue(options.Quiet));
@@ -75,22 +75,31 @@ internal static class CompareCommand
                 if (wanted < 1 || wanted > images.Count)
                     throw new ConfigurationException($"--num {wanted}: must be 1 to {images.Count}, the images of {parsed.GetValue(data)}");
                 var comparison = new MethodComparison(images, Math.Max(1, parsed.GetValue(batch)), parsed.GetValue(options.Seed));
-                var rows = new List<ComparisonRow>();
-                foreach (var specification in specifications)
-                    rows.AddRange(
-                        reporter.Run(
-                            specification.Text,
-                            "restorations",
-                            p => comparison.Run(specification, contestants, wanted, p, cancellation)
-                        )
-                    );
                 var folder = parsed.GetValue(options.Out)!;
+                OutputFolder.Require(folder);
+                var (rows, cancelled) = (new List<ComparisonRow>(), false);
+                try
+                {
+                    foreach (var specification in specifications)
+                        rows.AddRange(
+                            reporter.Run(
+                                specification.Text,
+                                "restorations",
+                                p => comparison.Run(specification, contestants, wanted, p, cancellation)
+                            )
+                        );
+                }
+                catch (OperationCanceledException) when (rows.Count > 0)
+                {
+                    cancelled = true; // the degradations that are done are kept
+                    reporter.Line($"cancelled after {rows.Count} rows");
+                }
                 AtomicFile.WriteAllText(Path.Combine(folder, "compare.md"), ComparisonRow.Markdown(rows));
                 AtomicFile.WriteAllText(Path.Combine(folder, "compare.csv"), ComparisonRow.Csv(rows));
                 Console.Write(ComparisonRow.Markdown(rows));
                 foreach (var (_, network) in networks)
                     network.Dispose();
-                return Task.FromResult(ExitCode.Success);
+                return cancelled ? ExitCode.Cancelled : ExitCode.Success;
             }
         );
         return command;
