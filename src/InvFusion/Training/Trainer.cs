@@ -52,7 +52,15 @@ public sealed class Trainer : IDisposable
             LoadWeights(start);
         _adam = new(_parameters);
         _stats = new(Path.Combine(folder, "stats.jsonl"));
-        Resume(warn);
+        try
+        {
+            Resume(warn);
+        }
+        catch
+        {
+            Dispose();
+            throw;
+        }
     }
 
     /// <summary>Images seen so far.</summary>
