@@ -17,7 +17,12 @@ internal sealed class SampleGrid(PreconditionedNetwork network, TrainingOptions 
     /// <summary>Draws the grid with the weights as they are and writes it.</summary>
     public void Save(string path, string title, Device device)
     {
-        var sheet = new ContactSheet { Title = title, Columns = ["truth", "H⁺y", "sample", "sample"], MinimumSide = 128 };
+        var sheet = new ContactSheet
+        {
+            Title = title,
+            Columns = ["truth", "H⁺y", "sample", "sample"],
+            MinimumSide = 128,
+        };
         network.eval();
         try
         {
@@ -39,13 +44,21 @@ internal sealed class SampleGrid(PreconditionedNetwork network, TrainingOptions 
         var shape = new ImageShape(n.Channels, n.Resolution, n.Resolution);
         var planes = new byte[shape.Length];
         images.Read(index, planes);
-        var truth = (tensor(planes, device: device).to_type(ScalarType.Float32) / 127.5 - 1).view(1, shape.Channels, shape.Height, shape.Width);
+        var truth = (tensor(planes, device: device).to_type(ScalarType.Float32) / 127.5 - 1).view(
+            1,
+            shape.Channels,
+            shape.Height,
+            shape.Width
+        );
         // The same operator and noise at every grid, so that grids can be compared.
         var streams = new[] { new RandomStream(options.Seed, (ulong)index) };
-        using var op = DegradationFamilies.Create(family, options.SharedDegradations).Draw(shape, streams, new RandomStream(options.Seed), device);
+        using var op = DegradationFamilies
+            .Create(family, options.SharedDegradations)
+            .Draw(shape, streams, new RandomStream(options.Seed), device);
         var y = op.Apply(truth.unsqueeze(1));
         var label = n.Classes > 0 ? full([Samples], images.Label(index), dtype: ScalarType.Int64, device: device) : null;
-        var conditioning = n.Kind == NetworkKind.Unconditional ? new Conditioning(ClassLabels: label) : new(op, y.expand(Samples, -1, -1), label);
+        var conditioning =
+            n.Kind == NetworkKind.Unconditional ? new Conditioning(ClassLabels: label) : new(op, y.expand(Samples, -1, -1), label);
         var request = new SamplingRequest { Image = shape, Noise = new SampleNoise([0, 1], device) };
         using var result = new EdmSampler(new EdmOptions { Steps = Steps }).Sample(new NetworkDenoiser(network, conditioning), request);
         return [Picture(truth[0]), Picture(op.PseudoInverse(y)[0, 0]), Picture(result.Images[0]), Picture(result.Images[1])];
