@@ -52,7 +52,15 @@ public sealed class Trainer : IDisposable
             LoadWeights(start);
         _adam = new(_parameters);
         _stats = new(Path.Combine(folder, "stats.jsonl"));
-        Resume(warn);
+        try
+        {
+            Resume(warn);
+        }
+        catch
+        {
+            Dispose();
+            throw;
+        }
     }
 
     /// <summary>Images seen so far.</summary>
@@ -78,17 +86,22 @@ public sealed class Trainer : IDisposable
         var step = new TrainingStep(_network, _options, _parameters.Values.device);
         var clock = Stopwatch.StartNew();
         var window = new StatusWindow(_seen, clock.Elapsed);
+        var nonFinite = 0; // passes in a row, over windows too
         while (_seen < _options.Images && !cancellation.IsCancellationRequested)
         {
             for (var round = 0; round < _options.Rounds; round++)
-                window.Add(step.Accumulate(loader.Next(CancellationToken.None)));
+            {
+                var pass = step.Accumulate(loader.Next(CancellationToken.None));
+                nonFinite = double.IsFinite(pass.Loss) ? 0 : nonFinite + 1;
+                window.Add(pass);
+            }
             var rate = _options.LearningRate.OfStep(_seen, _options.StepImages, _options.Images);
             _seen += _options.StepImages;
             var beta = _options.Ema.Beta(_seen, _options.StepImages);
             window.Skipped += _adam.Step(rate, beta);
-            if (window.NonFinite >= PatienceForNonFiniteLoss)
+            if (nonFinite >= PatienceForNonFiniteLoss)
                 throw new DivergenceException(
-                    $"training diverged: the loss was not finite for {window.NonFinite} passes up to image {_seen}; go on from the last checkpoint in {_folder} with a lower learning rate"
+                    $"training diverged: the loss was not finite for {nonFinite} passes up to image {_seen}; go on from the last checkpoint in {_folder} with a lower learning rate"
                 );
             if (Crossed(_options.StatusImages) || _seen >= _options.Images)
             {
