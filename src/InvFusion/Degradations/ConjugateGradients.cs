@@ -6,40 +6,40 @@ namespace InvFusion.Degradations;
 internal static class ConjugateGradients
 {
     private const int MostSteps = 2000;
+    private const double Tolerance = 1e-10;
 
     // Directions that H shrinks below this fraction of its norm are left alone: without that floor, rounding errors would be blown up without bound.
     private const double Floor = 1e-5;
 
     /// <summary>The minimum-norm least-squares solution x = (HᵀH + σ_y²)⁻¹Hᵀ y, each image with its own steps.</summary>
     /// <remarks>The operator must accept double precision. Not differentiable.</remarks>
-    public static Tensor PseudoInverse(LinearOperator op, Tensor measurements, double sigmaY)
+    public static Tensor PseudoInverse(LinearOperator op, Tensor measurements, double sigmaY, int mostSteps = MostSteps)
     {
         using var scope = NewDisposeScope();
         using var noGrad = no_grad();
         var y = measurements.detach().to_type(ScalarType.Float64);
         var damping = Math.Max(Math.Pow(sigmaY * op.NoiseGain, 2), Math.Pow(Floor, 2) * SquaredNorm(op, y));
-        var x = Solve(v => op.Adjoint(op.Apply(v)) + v * damping, r => r.alias(), op.Adjoint(y));
+        var x = Solve(v => op.Adjoint(op.Apply(v)) + v * damping, op.Adjoint(y), mostSteps);
         return x.to_type(measurements.dtype).MoveToOuterDisposeScope();
     }
 
-    /// <summary>Solves A z = y for a symmetric positive definite A, preconditioned; the leading two dimensions count independent systems.</summary>
-    public static Tensor Solve(Func<Tensor, Tensor> apply, Func<Tensor, Tensor> precondition, Tensor y, double tolerance = 1e-10)
+    // A z = y for a symmetric positive definite A; the leading two dimensions count independent systems.
+    private static Tensor Solve(Func<Tensor, Tensor> apply, Tensor y, int mostSteps)
     {
         using var scope = NewDisposeScope();
         var (z, r) = (zeros_like(y), y.clone());
-        var p = precondition(r).clone();
-        var rho = Dot(r, p);
-        var stop = Dot(y, y) * (tolerance * tolerance);
-        for (var step = 0; step < MostSteps && Dot(r, r).gt(stop).any().item<bool>(); step++)
+        var p = r.clone();
+        var rho = Dot(r, r);
+        var stop = rho * (Tolerance * Tolerance);
+        for (var step = 0; step < mostSteps && rho.gt(stop).any().item<bool>(); step++)
         {
             using var inner = NewDisposeScope();
             var q = apply(p);
             var alpha = Quotient(rho, Dot(p, q));
             z.add_(alpha * p);
             r.sub_(alpha * q);
-            var s = precondition(r);
-            var next = Dot(r, s);
-            p.mul_(Quotient(next, rho)).add_(s);
+            var next = Dot(r, r);
+            p.mul_(Quotient(next, rho)).add_(r);
             rho.copy_(next);
         }
         return z.MoveToOuterDisposeScope();
