@@ -9,7 +9,9 @@ public sealed class TemporaryFolder : IDisposable
 
     public string Write(string name, byte[] content)
     {
-        System.IO.File.WriteAllBytes(File(name), content);
+        System.IO.File.Delete(File(name)); // a file cut to nothing and written anew waits for the disk, a new one does not
+        using (var stream = new FileStream(File(name), FileMode.CreateNew))
+            stream.Write(content);
         return File(name);
     }
 

@@ -24,7 +24,8 @@ public static class AtomicFile
             }
             File.Move(temporary, full, overwrite: true);
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or NotSupportedException)
+        // .NET reports a file that is too large for the file system (EFBIG) as an argument out of range.
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or NotSupportedException or ArgumentOutOfRangeException)
         {
             throw new DataFormatException($"{path}: cannot be written ({e.Message.TrimEnd('.')}); check free space and permissions", e);
         }

@@ -92,24 +92,9 @@ public static class Npy
     /// <summary>Reorders elements from first index fastest to last index fastest.</summary>
     private static byte[] FromFortranOrder(byte[] data, long[] shape, int size)
     {
-        var result = new byte[data.Length];
-        var index = new long[shape.Length];
-        var strides = new long[shape.Length]; // in bytes of the source
-        for (var (d, stride) = (0, (long)size); d < shape.Length; stride *= shape[d++])
+        var strides = new long[shape.Length];
+        for (var (d, stride) = (0, 1L); d < shape.Length; stride *= shape[d++])
             strides[d] = stride;
-        var from = 0L;
-        for (var to = 0; to < result.Length; to += size)
-        {
-            data.AsSpan((int)from, size).CopyTo(result.AsSpan(to));
-            for (var d = shape.Length - 1; d >= 0; d--)
-            {
-                from += strides[d];
-                if (++index[d] < shape[d])
-                    break;
-                from -= strides[d] * shape[d]; // this index is back at 0, the next slower one goes on
-                index[d] = 0;
-            }
-        }
-        return result;
+        return StridedCopy.ToContiguous(data, shape, strides, size, data.Length);
     }
 }

@@ -9,7 +9,9 @@ namespace InvFusion.Models;
 /// <summary>The raw network F: a degradation-aware hourglass transformer over tokens (HDiT with the feature degradation layers of InvFusion).</summary>
 public sealed class HourglassTransformer : nn.Module
 {
-    private const int AugmentationParameters = 9;
+    /// <summary>Length of the augmentation vector.</summary>
+    internal const int AugmentationParameters = 9;
+
     private readonly NetworkConfiguration _configuration;
 
     [ComponentName(Name = "patch_in")]

@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using InvFusion.Configuration;
 
 namespace InvFusion.Models;
@@ -89,6 +90,7 @@ public sealed record NetworkConfiguration
         {
             var level = Levels[i];
             var (name, tokens) = ($"levels[{i}]", Resolution / PatchAt(i));
+            Require(level is not null, name, "is null; it must be a level");
             Require(level.Depth is > 0 and <= 256, $"{name}.depth", $"is {level.Depth}; it must be 1 to 256");
             Require(level.Width is > 0 and <= 1 << 16, $"{name}.width", $"is {level.Width}; it must be positive");
             Require(
@@ -110,7 +112,7 @@ public sealed record NetworkConfiguration
             );
         }
 
-        void Require(bool condition, string key, string problem)
+        void Require([DoesNotReturnIf(false)] bool condition, string key, string problem)
         {
             if (!condition)
                 throw new ConfigurationException($"{source}: {key} {problem}");

@@ -18,7 +18,15 @@ public static class NetworkFile
     {
         using var file = SafetensorsFile.Open(path);
         var network = Build(ReadConfiguration(file, path));
-        CopyInto(network, file, path);
+        try
+        {
+            CopyInto(network, file, path);
+        }
+        catch
+        {
+            network.Dispose();
+            throw;
+        }
         network.eval();
         return network;
     }
@@ -61,8 +69,9 @@ public static class NetworkFile
                 throw new DataFormatException(
                     $"{path}: tensor '{entry.Name}' is [{string.Join(", ", entry.Shape)}], the network has [{string.Join(", ", target.shape)}]"
                 );
-            using var source = tensor(file.ReadSingles(entry.Name)).view(target.shape);
-            target.copy_(source);
+            using var source = tensor(file.ReadSingles(entry.Name));
+            using var shaped = source.view(target.shape);
+            target.copy_(shaped);
         }
     }
 
@@ -95,7 +104,8 @@ public static class NetworkFile
             tensor.shape,
             stream =>
             {
-                using var contiguous = tensor.detach().cpu().to_type(ScalarType.Float32).contiguous();
+                using var scope = NewDisposeScope();
+                var contiguous = tensor.detach().cpu().to_type(ScalarType.Float32).contiguous();
                 var bytes = contiguous.bytes;
                 if (type == ElementType.F32)
                     stream.Write(bytes);

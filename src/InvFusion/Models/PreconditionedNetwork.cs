@@ -1,3 +1,4 @@
+using InvFusion.Degradations;
 using InvFusion.Modules;
 using TorchSharp.Utils;
 using static TorchSharp.torch;
@@ -44,7 +45,7 @@ public sealed class PreconditionedNetwork : nn.Module
     /// <returns><c>[B, (1+K)·C, H, W]</c> float32.</returns>
     public Tensor Denoise(Tensor x, Tensor sigma, Conditioning conditioning)
     {
-        CheckInputs(x, conditioning);
+        CheckInputs(x, sigma, conditioning);
         using var scope = NewDisposeScope();
         var data = Configuration.SigmaData;
         var s = sigma.to_type(ScalarType.Float32).expand(x.shape[0]);
@@ -87,16 +88,35 @@ public sealed class PreconditionedNetwork : nn.Module
         return image.squeeze(1).expand(like.shape);
     }
 
-    private void CheckInputs(Tensor x, Conditioning c)
+    // libtorch would name neither the input nor what fits, or broadcast in silence.
+    private void CheckInputs(Tensor x, Tensor sigma, Conditioning c)
     {
         var n = Configuration;
         var coarsest = n.PatchAt(n.Levels.Count - 1);
-        if (x.dim() != 4 || x.shape[1] != n.Channels || x.shape[2] % coarsest != 0 || x.shape[3] % coarsest != 0)
-            throw new ArgumentException(
-                $"the network takes [B, {n.Channels}, H, W] with sides that are multiples of {coarsest}, not [{string.Join(", ", x.shape)}]",
-                nameof(x)
+        Require(
+            x.dim() == 4 && x.shape[1] == n.Channels && x.shape[2] % coarsest == 0 && x.shape[3] % coarsest == 0,
+            x,
+            $"the network takes [B, {n.Channels}, H, W] with sides that are multiples of {coarsest}"
+        );
+        var (batch, height, width) = (x.shape[0], x.shape[2], x.shape[3]);
+        Require(sigma.dim() <= 1 && (sigma.NumberOfElements == batch || sigma.NumberOfElements == 1), sigma, $"σ must be [{batch}] or [1]");
+        if (c.Operator is { Image: var image })
+            Require(image == new ImageShape(n.Channels, (int)height, (int)width), x, $"the operator is made for {image} images");
+        if (c.Measurements is { } y)
+            Require(y.dim() == 3 && y.shape[0] == batch && y.shape[1] == 1, y, $"measurements must be [{batch}, 1, O]");
+        if (c.ClassLabels is { } labels)
+            Require(labels.dim() == 1 && labels.shape[0] == batch, labels, $"class labels must be [{batch}]");
+        if (c.Augmentation is { } a)
+            Require(
+                a.dim() == 2 && (a.shape[0] == batch || a.shape[0] == 1) && a.shape[1] == HourglassTransformer.AugmentationParameters,
+                a,
+                $"augmentation must be [{batch}, {HourglassTransformer.AugmentationParameters}]"
             );
-        if (c.Measurements is { } y && (y.dim() != 3 || y.shape[0] != x.shape[0] || y.shape[1] != 1))
-            throw new ArgumentException($"measurements must be [{x.shape[0]}, 1, O], not [{string.Join(", ", y.shape)}]", nameof(c));
+
+        static void Require(bool fits, Tensor given, string needed)
+        {
+            if (!fits)
+                throw new ArgumentException($"{needed}, not [{string.Join(", ", given.shape)}]");
+        }
     }
 }

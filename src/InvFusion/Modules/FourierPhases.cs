@@ -16,8 +16,10 @@ public sealed class FourierPhases : nn.Module<Tensor, Tensor>
     public FourierPhases(long channels)
         : base(nameof(FourierPhases))
     {
-        _freqs = Parameters.Buffer(randn(channels) * (2 * Math.PI));
-        _phases = Parameters.Buffer(rand(channels) * (2 * Math.PI));
+        using Tensor normals = randn(channels),
+            uniforms = rand(channels);
+        _freqs = Parameters.Buffer(normals * (2 * Math.PI));
+        _phases = Parameters.Buffer(uniforms * (2 * Math.PI));
         RegisterComponents();
     }
 

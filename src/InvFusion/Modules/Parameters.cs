@@ -27,9 +27,11 @@ internal static class Parameters
     /// <summary>A parameter that starts at zero or, with a bound, uniform in ±bound.</summary>
     public static Parameter Create(double bound, params long[] shape)
     {
+        if (bound == 0 && !_empty)
+            return Create(zeros(shape));
         var values = empty(shape);
         if (!_empty)
-            values = bound == 0 ? values.zero_() : values.uniform_(-bound, bound);
+            values.uniform_(-bound, bound);
         return Create(values);
     }
 

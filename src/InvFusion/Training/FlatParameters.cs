@@ -21,12 +21,13 @@ public sealed class FlatParameters : IDisposable
         Values = zeros(length, device: device).DetachFromDisposeScope();
         Gradients = zeros(length, device: device).DetachFromDisposeScope();
         using var noGrad = no_grad();
+        using var scope = NewDisposeScope();
         foreach (var (_, parameter, offset) in _entries)
         {
-            using var view = View(Values, parameter, offset);
+            var view = View(Values, parameter, offset);
             view.copy_(parameter);
             parameter.set_(view);
-            parameter.grad = View(Gradients, parameter, offset).DetachFromDisposeScope();
+            parameter.grad = View(Gradients, parameter, offset); // the parameter keeps it; this handle may go
         }
     }
 
@@ -47,5 +48,9 @@ public sealed class FlatParameters : IDisposable
         Gradients.Dispose();
     }
 
-    private static Tensor View(Tensor flat, Tensor like, long offset) => flat.narrow(0, offset, like.NumberOfElements).view(like.shape);
+    private static Tensor View(Tensor flat, Tensor like, long offset)
+    {
+        using var part = flat.narrow(0, offset, like.NumberOfElements);
+        return part.view(like.shape);
+    }
 }

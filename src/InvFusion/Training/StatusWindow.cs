@@ -10,12 +10,8 @@ internal sealed class StatusWindow(long startImages, TimeSpan start)
     /// <summary>Gradients that were NaN or infinite.</summary>
     public long Skipped { get; set; }
 
-    /// <summary>Passes in a row without a finite loss.</summary>
-    public int NonFinite { get; private set; }
-
     public void Add((double Loss, double Consistency) pass)
     {
-        NonFinite = double.IsFinite(pass.Loss) ? 0 : NonFinite + 1;
         _loss += pass.Loss;
         _consistency += pass.Consistency;
         _passes++;

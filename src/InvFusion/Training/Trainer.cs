@@ -52,7 +52,15 @@ public sealed class Trainer : IDisposable
             LoadWeights(start);
         _adam = new(_parameters);
         _stats = new(Path.Combine(folder, "stats.jsonl"));
-        Resume(warn);
+        try
+        {
+            Resume(warn);
+        }
+        catch
+        {
+            Dispose();
+            throw;
+        }
     }
 
     /// <summary>Images seen so far.</summary>
@@ -78,17 +86,22 @@ public sealed class Trainer : IDisposable
         var step = new TrainingStep(_network, _options, _parameters.Values.device);
         var clock = Stopwatch.StartNew();
         var window = new StatusWindow(_seen, clock.Elapsed);
+        var nonFinite = 0; // passes in a row, over windows too
         while (_seen < _options.Images && !cancellation.IsCancellationRequested)
         {
             for (var round = 0; round < _options.Rounds; round++)
-                window.Add(step.Accumulate(loader.Next(CancellationToken.None)));
+            {
+                var pass = step.Accumulate(loader.Next(CancellationToken.None));
+                nonFinite = double.IsFinite(pass.Loss) ? 0 : nonFinite + 1;
+                window.Add(pass);
+            }
             var rate = _options.LearningRate.OfStep(_seen, _options.StepImages, _options.Images);
             _seen += _options.StepImages;
             var beta = _options.Ema.Beta(_seen, _options.StepImages);
             window.Skipped += _adam.Step(rate, beta);
-            if (window.NonFinite >= PatienceForNonFiniteLoss)
+            if (nonFinite >= PatienceForNonFiniteLoss)
                 throw new DivergenceException(
-                    $"training diverged: the loss was not finite for {window.NonFinite} passes up to image {_seen}; go on from the last checkpoint in {_folder} with a lower learning rate"
+                    $"training diverged: the loss was not finite for {nonFinite} passes up to image {_seen}; go on from the last checkpoint in {_folder} with a lower learning rate"
                 );
             if (Crossed(_options.StatusImages) || _seen >= _options.Images)
             {
@@ -97,6 +110,8 @@ public sealed class Trainer : IDisposable
                 progress?.Report(status);
                 window = new(_seen, clock.Elapsed);
             }
+            if (_options.GridImages > 0 && Crossed(_options.GridImages))
+                SaveGrid();
             if (Crossed(_options.CheckpointImages))
                 SaveCheckpoint(clock.Elapsed.TotalSeconds);
         }
@@ -116,6 +131,23 @@ public sealed class Trainer : IDisposable
             ["invfusion.degradations"] = string.Join(",", _options.Degradations),
         };
         NetworkFile.Save(path, _options.Network, state, metadata: metadata);
+    }
+
+    // The averaged weights take the place of the current ones while the grid is drawn; the copy brings these back to the bit.
+    private void SaveGrid()
+    {
+        using var noGrad = no_grad();
+        using var current = _parameters.Values.clone();
+        _parameters.Values.copy_(_adam.Average);
+        try
+        {
+            var grid = new SampleGrid(_network, _options, _images);
+            grid.Save(Path.Combine(_folder, $"grid-{_seen:D12}.png"), $"{_seen} images", _parameters.Values.device);
+        }
+        finally
+        {
+            _parameters.Values.copy_(current);
+        }
     }
 
     private bool Crossed(long interval) => _seen / interval != (_seen - _options.StepImages) / interval;
@@ -145,7 +177,9 @@ public sealed class Trainer : IDisposable
             }
             catch (DataFormatException e)
             {
-                warn?.Invoke($"{e.Message}; passed over");
+                // Out of the way: the whole states that follow have smaller numbers and would be pruned before it.
+                File.Move(checkpoint, checkpoint + ".damaged", overwrite: true);
+                warn?.Invoke($"{e.Message}; passed over and renamed to .damaged");
             }
         }
         _stats.TruncateAfter(_seen);

@@ -1,6 +1,8 @@
 using System.Globalization;
 using System.Runtime.InteropServices;
 using System.Security.Cryptography;
+using System.Text;
+using InvFusion.Formats;
 using InvFusion.Formats.Safetensors;
 using InvFusion.Models;
 using static TorchSharp.torch;
@@ -14,6 +16,7 @@ namespace InvFusion.Training;
 internal static class TrainingCheckpoint
 {
     private const string NetworkPrefix = "network/";
+    private const string HeaderChecksumKey = "sha256.header";
     private const string Pattern = "state-*.safetensors";
 
     public static string PathOf(string folder, long images) => Path.Combine(folder, $"state-{images:D12}.safetensors");
@@ -33,15 +36,19 @@ internal static class TrainingCheckpoint
             ["seconds"] = seconds.ToString("R", CultureInfo.InvariantCulture),
             ["sha256"] = Checksum(tensors.Select(t => (t.Key, Bytes: t.Value))),
         };
+        metadata[HeaderChecksumKey] = HeaderChecksum(metadata, tensors.Select(t => (t.Key, ElementType.F32, t.Value.shape)));
         SafetensorsWriter.Write(path, [.. tensors.Select(t => NetworkFile.ToWrite(t.Key, t.Value))], metadata);
     }
 
     /// <summary>Restores network and optimizer.</summary>
-    /// <exception cref="DataFormatException">The file is torn or belongs to another network.</exception>
+    /// <exception cref="DataFormatException">The file is torn.</exception>
+    /// <exception cref="ConfigurationException">It belongs to another network.</exception>
     public static (long Images, double Seconds) Load(string path, PreconditionedNetwork network, FlatAdam adam)
     {
         using var file = SafetensorsFile.Open(path);
         Verify(file, path);
+        if (NetworkFile.ReadConfiguration(file, path).ToJson() != network.Configuration.ToJson())
+            throw new ConfigurationException($"{path}: is the state of another network; start in a new folder");
         long images = long.Parse(file.Metadata["images"], CultureInfo.InvariantCulture),
             steps = long.Parse(file.Metadata["steps"], CultureInfo.InvariantCulture);
         var seconds = double.Parse(file.Metadata["seconds"], CultureInfo.InvariantCulture);
@@ -74,6 +81,24 @@ internal static class TrainingCheckpoint
             hash.AppendData(file.Bytes(name));
         if (Convert.ToHexString(hash.GetHashAndReset()) != file.Metadata["sha256"])
             throw new DataFormatException($"{path}: the checksum does not match, the file is damaged");
+        // States of the first builds have none.
+        if (
+            file.Metadata.TryGetValue(HeaderChecksumKey, out var header)
+            && header != HeaderChecksum(file.Metadata, file.Tensors.Values.Select(t => (t.Name, t.ElementType, t.Shape)))
+        )
+            throw new DataFormatException($"{path}: the checksum of its header does not match, the file is damaged");
+    }
+
+    // What the bytes of the tensors do not say: counters, and which tensor is which.
+    private static string HeaderChecksum(
+        IReadOnlyDictionary<string, string> metadata,
+        IEnumerable<(string Name, ElementType Type, long[] Shape)> tensors
+    )
+    {
+        var entries = metadata.Where(pair => pair.Key != HeaderChecksumKey).Select(pair => $"{pair.Key}={pair.Value}");
+        var names = tensors.Select(t => $"{t.Name} {t.Type} [{string.Join(',', t.Shape)}]");
+        var text = string.Join('\n', entries.Concat(names).Order(StringComparer.Ordinal));
+        return Convert.ToHexString(SHA256.HashData(Encoding.UTF8.GetBytes(text)));
     }
 
     private static IEnumerable<KeyValuePair<string, Tensor>> Contents(PreconditionedNetwork network, FlatAdam adam) =>
@@ -87,7 +112,8 @@ internal static class TrainingCheckpoint
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         foreach (var (_, tensor) in tensors.OrderBy(t => t.Name, StringComparer.Ordinal))
         {
-            using var contiguous = tensor.detach().cpu().contiguous();
+            using var scope = NewDisposeScope();
+            var contiguous = tensor.detach().cpu().contiguous();
             hash.AppendData(contiguous.bytes);
         }
         return Convert.ToHexString(hash.GetHashAndReset());

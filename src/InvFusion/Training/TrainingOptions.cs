@@ -1,8 +1,8 @@
+using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
 using InvFusion.Configuration;
 using InvFusion.Degradations;
 using InvFusion.Models;
-using InvFusion.Runtime;
 
 namespace InvFusion.Training;
 
@@ -92,14 +92,28 @@ public sealed record TrainingOptions
         Require(Images > 0, "images", $"is {Images}; it must be positive");
         Require(SigmaY is >= 0 and < 100, "sigmaY", $"is {SigmaY}; it must be 0 or more, in units of images in [-1, 1]");
         Require(LearningRate.Rate is > 0 and < 1, "learningRate.rate", $"is {LearningRate.Rate}; it must be in (0, 1)");
-        Require(Loss.LogSigmaStd > 0, "loss.logSigmaStd", $"is {Loss.LogSigmaStd}; it must be positive");
+        NotNegative(LearningRate.ReferenceBatches, "learningRate.referenceBatches");
+        NotNegative(LearningRate.RampUpImages, "learningRate.rampUpImages");
+        NotNegative(LearningRate.CoolDownImages, "learningRate.coolDownImages");
+        NotNegative(Ema.RampUpRatio, "ema.rampUpRatio");
+        Require(Ema.HalfLifeImages > 0, "ema.halfLifeImages", $"is {Ema.HalfLifeImages}; it must be positive");
+        Require(double.IsFinite(Loss.LogSigmaMean), "loss.logSigmaMean", $"is {Loss.LogSigmaMean}; it must be a number");
+        Require(Loss.LogSigmaStd is > 0 and < 100, "loss.logSigmaStd", $"is {Loss.LogSigmaStd}; it must be positive");
         Require(StatusImages > 0, "statusImages", $"is {StatusImages}; it must be positive");
         Require(CheckpointImages > 0, "checkpointImages", $"is {CheckpointImages}; it must be positive");
         Require(GridImages >= 0, "gridImages", $"is {GridImages}; it must not be negative");
         Require(KeepCheckpoints > 0, "keepCheckpoints", $"is {KeepCheckpoints}; it must be positive");
         Require(Degradations.Count > 0, "degradations", "is empty; name at least one family");
-        _ = DegradationFamilies.Mixture(Degradations, SharedDegradations);
-        _ = ComputePrecision.Parse(Precision);
+        foreach (var name in Degradations)
+            Require(
+                name is not null && DegradationFamilies.Resolve(name) is not null,
+                "degradations",
+                $"has '{name}'; choose from {string.Join(", ", DegradationFamilies.Names)}"
+            );
+        Require(Precision is "auto" or "fp32" or "bf16", "precision", $"is '{Precision}'; use auto, fp32 or bf16");
+
+        void NotNegative(double value, string key) =>
+            Require(value >= 0 && double.IsFinite(value), key, $"is {value}; it must be a number that is not negative");
 
         void Require(bool condition, string key, string problem)
         {
@@ -120,12 +134,24 @@ public sealed record TrainingOptions
             GridImages = saved.GridImages,
             KeepCheckpoints = saved.KeepCheckpoints,
         };
-        string[] mine = comparable.ToJson().Split('\n'),
-            theirs = saved.ToJson().Split('\n');
-        var changed = mine.Except(theirs).Select(l => l.Trim().TrimEnd(',')).FirstOrDefault();
-        if (changed is not null || mine.Length != theirs.Length)
+        var changed = FirstDifference(JsonNode.Parse(saved.ToJson()), JsonNode.Parse(comparable.ToJson()), "");
+        if (changed is not null)
             throw new ConfigurationException(
-                $"{source}: the run was started with other options (now {changed ?? "fewer"}); resume with its own options.json or start in a new folder"
+                $"{source}: the run was started with other options ({changed}); resume with its own options.json or start in a new folder"
             );
+    }
+
+    // For example "network.levels[0].width: 96, now 48".
+    private static string? FirstDifference(JsonNode? old, JsonNode? now, string path)
+    {
+        if (JsonNode.DeepEquals(old, now))
+            return null;
+        if (old is JsonObject a && now is JsonObject b) // of the same record: the same keys
+            return a.Select(pair => FirstDifference(pair.Value, b[pair.Key], $"{path}.{pair.Key}")).First(found => found is not null);
+        if (old is JsonArray c && now is JsonArray d && c.Count == d.Count)
+            return c.Select((item, i) => FirstDifference(item, d[i], $"{path}[{i}]")).First(found => found is not null);
+        return $"{path.TrimStart('.')}: {Text(old)}, now {Text(now)}";
+
+        static string Text(JsonNode? node) => node is null ? "null" : ConfigurationJson.Write(node, indented: false);
     }
 }

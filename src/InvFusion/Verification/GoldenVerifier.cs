@@ -78,7 +78,10 @@ public static class GoldenVerifier
         }
         catch (Exception e) when (e is not OperationCanceledException)
         {
-            return [CaseResult.WithoutNumbers(name, CaseStatus.Error, e.Message.ReplaceLineEndings(" "))];
+            return [CaseResult.WithoutNumbers(name, CaseStatus.Error, FirstLine(e.Message))];
         }
     }
+
+    // Native errors carry a stack behind their first line.
+    private static string FirstLine(string message) => message.ReplaceLineEndings("\n").Split('\n')[0];
 }

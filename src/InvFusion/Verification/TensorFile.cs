@@ -1,5 +1,6 @@
-using System.Text;
-using System.Text.Json;
+using InvFusion.Formats;
+using InvFusion.Formats.Numpy;
+using InvFusion.Formats.Safetensors;
 using static TorchSharp.torch;
 
 namespace InvFusion.Verification;
@@ -7,42 +8,34 @@ namespace InvFusion.Verification;
 /// <summary>Files of vectors as torch tensors.</summary>
 internal static class TensorFile
 {
+    /// <summary>The array of a <c>.npy</c> file.</summary>
     public static Tensor ReadNpy(string path)
     {
-        var bytes = File.ReadAllBytes(path);
-        int n = BitConverter.ToUInt16(bytes, 8);
-        var header = Encoding.ASCII.GetString(bytes, 10, n);
-        var shape = System
-            .Text.RegularExpressions.Regex.Match(header, @"'shape': \(([^)]*)\)")
-            .Groups[1]
-            .Value.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)
-            .Select(long.Parse)
-            .ToArray();
-        var type =
-            header.Contains("<f4") ? float32
-            : header.Contains("<f8") ? float64
-            : header.Contains("|u1") ? uint8
-            : throw new DataFormatException(header);
-        var t = empty(shape, type);
-        bytes.AsSpan(10 + n).CopyTo(t.bytes);
-        return t;
+        var array = Npy.Read(path);
+        return Create(path, array.ElementType, array.Shape, array.Data);
     }
 
+    /// <summary>All tensors of a safetensors file.</summary>
     public static Dictionary<string, Tensor> ReadSafetensors(string path)
     {
-        var bytes = File.ReadAllBytes(path);
-        var n = (int)BitConverter.ToUInt64(bytes, 0);
-        var result = new Dictionary<string, Tensor>();
-        foreach (var p in JsonDocument.Parse(bytes.AsMemory(8, n)).RootElement.EnumerateObject())
-        {
-            if (p.Name == "__metadata__")
-                continue;
-            var shape = p.Value.GetProperty("shape").EnumerateArray().Select(x => x.GetInt64()).ToArray();
-            var o = p.Value.GetProperty("data_offsets").EnumerateArray().Select(x => x.GetInt32()).ToArray();
-            var t = empty(shape, float32);
-            bytes.AsSpan(8 + n + o[0], o[1] - o[0]).CopyTo(t.bytes);
-            result[p.Name] = t;
-        }
-        return result;
+        using var file = SafetensorsFile.Open(path);
+        return file.Tensors.ToDictionary(t => t.Key, t => Create(path, t.Value.ElementType, t.Value.Shape, file.Bytes(t.Key)));
+    }
+
+    private static Tensor Create(string path, ElementType type, long[] shape, ReadOnlySpan<byte> content)
+    {
+        var tensor = empty(
+            shape,
+            type switch
+            {
+                ElementType.F32 => float32,
+                ElementType.F64 => float64,
+                ElementType.I64 => int64,
+                ElementType.U8 => uint8,
+                _ => throw new DataFormatException($"{path} holds {type}: vectors are F32, F64, I64 or U8"),
+            }
+        );
+        content.CopyTo(tensor.bytes);
+        return tensor;
     }
 }

@@ -23,12 +23,9 @@ public sealed class GoldenTests
         "samplers/pigdm",
         "samplers/dps",
         "samplers/daps",
-        "net_nppc_small#",
-        "schedules#",
+        "net_nppc_small#nppc",
+        "schedules#power_function",
     ];
-
-    /// <summary>Tensors of covered cases that nothing reads: intermediate values of random constructions, which are free to differ.</summary>
-    private static readonly string[] NotUsed = [];
 
     public static TheoryData<string> Names => [.. GoldenVerifier.CaseNames(Goldens.Folder)];
 
@@ -36,9 +33,7 @@ public sealed class GoldenTests
     [MemberData(nameof(Names))]
     public void A_case_agrees_with_the_public_implementation(string name)
     {
-        TestContext.Current.TestOutputHelper?.WriteLine(
-            $"vectors: {(Goldens.Whole is null ? "the selection in" : "the whole set,")} {Goldens.Folder}"
-        );
+        TestContext.Current.TestOutputHelper?.WriteLine($"vectors: {VectorSet.Name}");
         var results = GoldenVerifier.RunCase(Goldens.Folder, name, cancellation: TestContext.Current.CancellationToken);
         Assert.NotEmpty(results);
         foreach (var result in results)
@@ -49,10 +44,8 @@ public sealed class GoldenTests
             var covered = !NotCovered.Any(prefix => result.Case.StartsWith(prefix, StringComparison.Ordinal));
             Assert.Equal((result.Case, covered ? CaseStatus.Passed : CaseStatus.NotCovered), (result.Case, result.Status));
             Assert.Equal(covered, result.Compared > 0);
-            Assert.True(covered || result.Message.Length > 0);
-            Assert.True(!covered || Unused(result.Message).All(tensor => NotUsed.Contains(tensor)), result.Message);
+            // A covered case has nothing to say, not even that a tensor went unused; one that is not covered says why.
+            Assert.Equal(covered, result.Message.Length == 0);
         }
     }
-
-    private static string[] Unused(string message) => message.Split("not used: ") is [_, var names] ? names.Split(", ") : [];
 }

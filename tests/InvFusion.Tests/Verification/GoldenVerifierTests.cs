@@ -17,7 +17,7 @@ public sealed class GoldenVerifierTests : IDisposable
     {
         Copy("blocks/cosine_sim");
         Change("blocks/cosine_sim/q_out.npy");
-        var result = Assert.Single(GoldenVerifier.Run(_folder));
+        var result = Assert.Single(Run());
         Assert.Equal(CaseStatus.Failed, result.Status);
         Assert.Equal("q_out", result.WorstTensor);
         Assert.True(result.WorstRelativeError > result.Tolerance);
@@ -30,7 +30,7 @@ public sealed class GoldenVerifierTests : IDisposable
     {
         Copy("blocks/cosine_sim");
         Change("blocks/cosine_sim/k_out.npy", float.NaN);
-        var result = Assert.Single(GoldenVerifier.Run(_folder));
+        var result = Assert.Single(Run());
         Assert.Equal((CaseStatus.Failed, "k_out"), (result.Status, result.WorstTensor));
     }
 
@@ -40,7 +40,7 @@ public sealed class GoldenVerifierTests : IDisposable
         Copy("blocks/cosine_sim");
         Copy("blocks/mapping");
         File.Delete(Path.Combine(_folder, "blocks/mapping/weights.safetensors"));
-        var results = GoldenVerifier.Run(_folder).ToDictionary(r => r.Case);
+        var results = Run().ToDictionary(r => r.Case);
         Assert.Equal(CaseStatus.Passed, results["blocks/cosine_sim"].Status);
         Assert.Equal(CaseStatus.Error, results["blocks/mapping"].Status);
         Assert.Contains("weights.safetensors", results["blocks/mapping"].Message, StringComparison.Ordinal);
@@ -50,7 +50,7 @@ public sealed class GoldenVerifierTests : IDisposable
     public void A_case_of_an_unknown_kind_is_named_as_not_covered()
     {
         Copy("blocks/cosine_sim", "something_new");
-        var result = Assert.Single(GoldenVerifier.Run(_folder));
+        var result = Assert.Single(Run());
         Assert.Equal(("something_new", CaseStatus.NotCovered), (result.Case, result.Status));
     }
 
@@ -60,22 +60,18 @@ public sealed class GoldenVerifierTests : IDisposable
         Copy("blocks/cosine_sim");
         Copy("blocks/mapping");
         var reported = new List<string>();
-        var results = GoldenVerifier.Run(_folder, "*map*", new Reports(r => reported.Add(r.Case))).ToArray();
+        var results = Run("*map*", new Reports(r => reported.Add(r.Case))).ToArray();
         Assert.Equal(["blocks/mapping"], results.Select(r => r.Case));
         Assert.Equal(["blocks/mapping"], reported);
-        Assert.Equal(2, GoldenVerifier.Run(_folder, "blocks").Count());
-        Assert.Contains(
-            "nothing",
-            Assert.Throws<DataFormatException>(() => GoldenVerifier.Run(_folder, "nothing")).Message,
-            StringComparison.Ordinal
-        );
+        Assert.Equal(2, Run("blocks").Count());
+        Assert.Contains("nothing", Assert.Throws<DataFormatException>(() => Run("nothing")).Message, StringComparison.Ordinal);
     }
 
     [Fact]
     public void A_folder_without_vectors_is_refused()
     {
-        Assert.Throws<DataFormatException>(() => GoldenVerifier.Run(_folder));
-        Assert.Throws<DataFormatException>(() => GoldenVerifier.Run(Path.Combine(_folder, "nowhere")));
+        Assert.Throws<DataFormatException>(() => Run());
+        Assert.Throws<DataFormatException>(() => GoldenVerifier.CaseNames(Path.Combine(_folder, "nowhere")));
     }
 
     [Fact]
@@ -92,12 +88,18 @@ public sealed class GoldenVerifierTests : IDisposable
     {
         foreach (var name in new[] { "blocks/self_attention_joint", "samplers/edm", "net_ffhq64_small/nothing" })
         {
-            GoldenVerifier.RunCase(Goldens.Folder, name); // fills caches
+            RunCase(name); // fills caches
             var before = TorchSharp.DisposeScopeManager.Statistics.ThreadTotalLiveCount;
-            Assert.Equal(CaseStatus.Passed, GoldenVerifier.RunCase(Goldens.Folder, name)[0].Status);
+            Assert.Equal(CaseStatus.Passed, RunCase(name)[0].Status);
             Assert.Equal(before, TorchSharp.DisposeScopeManager.Statistics.ThreadTotalLiveCount);
         }
     }
+
+    private IEnumerable<CaseResult> Run(string? filter = null, IProgress<CaseResult>? progress = null) =>
+        GoldenVerifier.Run(_folder, filter, progress, TestContext.Current.CancellationToken);
+
+    private static IReadOnlyList<CaseResult> RunCase(string name) =>
+        GoldenVerifier.RunCase(Goldens.Folder, name, cancellation: TestContext.Current.CancellationToken);
 
     private void Copy(string name, string? target = null)
     {

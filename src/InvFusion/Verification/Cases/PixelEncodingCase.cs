@@ -1,4 +1,6 @@
 using InvFusion.Diffusion;
+using InvFusion.Imaging;
+using static TorchSharp.torch;
 
 namespace InvFusion.Verification.Cases;
 
@@ -8,6 +10,9 @@ internal static class PixelEncodingCase
     public static void Verify(GoldenCase golden, Comparison comparison, CancellationToken cancellation)
     {
         comparison.Check("encode_out", PixelEncoding.Encode(golden.Tensor("encode_in")), golden.Tensor("encode_out"));
-        comparison.Check("decode_out", PixelEncoding.Decode(golden.Tensor("decode_in")), golden.Tensor("decode_out"), tolerance: 0);
+        var values = golden.Tensor("decode_in");
+        comparison.Check("decode_out", PixelEncoding.Decode(values), golden.Tensor("decode_out"), tolerance: 0);
+        var image = RgbImage.FromPlanar(values.data<float>().ToArray(), channels: 1, height: 1, width: (int)values.numel());
+        comparison.Check("decode_out of images", tensor(image.Pixels), golden.Tensor("decode_out"), tolerance: 0);
     }
 }

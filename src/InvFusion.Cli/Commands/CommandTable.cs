@@ -1,0 +1,18 @@
+using System.CommandLine;
+
+namespace InvFusion.Cli.Commands;
+
+/// <summary>Every command of the program; a new one is one file and one line here.</summary>
+internal static class CommandTable
+{
+    public static IEnumerable<Command> Create() =>
+        [
+            RestoreCommand.Create(),
+            SampleCommand.Create(),
+            DegradeCommand.Create(),
+            CompareCommand.Create(),
+            TrainCommand.Create(),
+            DatasetCommand.Create(),
+            ModelCommand.Create(),
+        ];
+}

@@ -1,0 +1,116 @@
+using System.CommandLine;
+using InvFusion.Cli.Rendering;
+using InvFusion.Data;
+using InvFusion.Degradations;
+using InvFusion.Diffusion;
+using InvFusion.Evaluation;
+using InvFusion.Formats.IO;
+using InvFusion.Imaging;
+using InvFusion.Models;
+using InvFusion.Runtime;
+
+namespace InvFusion.Cli.Commands;
+
+/// <summary><c>compare</c>: models × methods × degradations on one set, as a table.</summary>
+internal static class CompareCommand
+{
+    public static Command Create()
+    {
+        var options = new SharedOptions();
+        var data = new Argument<string>("data") { Description = "Clean images: a prepared set, a folder or a zip" };
+        var models = new Option<string[]>("--model")
+        {
+            Description = "Names or files; several may follow",
+            AllowMultipleArgumentsPerToken = true,
+            DefaultValueFactory = _ => [ModelCatalog.Default],
+        };
+        var methods = new Option<string[]>("--method")
+        {
+            Description = "Samplers; several may follow",
+            AllowMultipleArgumentsPerToken = true,
+            DefaultValueFactory = _ => ["mmse", "edm"],
+        };
+        var degradations = new Option<string[]>("--degradation", "-d")
+        {
+            Description = "Degradations; several may follow",
+            AllowMultipleArgumentsPerToken = true,
+            Required = true,
+        };
+        var count = new Option<int>("--num") { Description = "How many images, from the first on", DefaultValueFactory = _ => 100 };
+        var batch = new Option<int>("--batch") { Description = "Images that go through a network together", DefaultValueFactory = _ => 20 };
+        var command = new Command("compare", "One table: models × methods × degradations, with the same operators, measurements and noise")
+        {
+            data,
+            models,
+            methods,
+            degradations,
+            count,
+            batch,
+            options.Steps,
+            options.Seed,
+            options.Precision,
+            options.Threads,
+            options.Out,
+        };
+        options.AddOutput(command);
+        command.SetWork(
+            (parsed, cancellation) =>
+            {
+                var reporter = new Reporter(parsed.GetValue(options.Quiet));
+                options.StartTorch(parsed);
+                var specifications = parsed.GetValue(degradations)!.Select(DegradationSpec.Parse).ToArray();
+                var networks = parsed
+                    .GetValue(models)!
+                    .Select(m => (Name: Path.GetFileNameWithoutExtension(m), Network: NetworkFile.Load(ModelCatalog.Resolve(m))))
+                    .ToArray();
+                foreach (var (_, network) in networks)
+                    network.ComputeType = ComputePrecision.Parse(parsed.GetValue(options.Precision)!);
+                using var images = Open(parsed.GetValue(data)!, networks[0].Network.Configuration);
+                var contestants = networks
+                    .SelectMany(n =>
+                        parsed.GetValue(methods)!.Select(m => Contestant(n.Name, n.Network, m, parsed.GetValue(options.Steps)))
+                    )
+                    .ToArray();
+                var wanted = parsed.GetValue(count);
+                if (wanted < 1 || wanted > images.Count)
+                    throw new ConfigurationException($"--num {wanted}: must be 1 to {images.Count}, the images of {parsed.GetValue(data)}");
+                var comparison = new MethodComparison(images, Math.Max(1, parsed.GetValue(batch)), parsed.GetValue(options.Seed));
+                var folder = parsed.GetValue(options.Out)!;
+                OutputFolder.Require(folder);
+                var (rows, cancelled) = (new List<ComparisonRow>(), false);
+                try
+                {
+                    foreach (var specification in specifications)
+                        rows.AddRange(
+                            reporter.Run(
+                                specification.Text,
+                                "restorations",
+                                p => comparison.Run(specification, contestants, wanted, p, cancellation)
+                            )
+                        );
+                }
+                catch (OperationCanceledException) when (rows.Count > 0)
+                {
+                    cancelled = true; // the degradations that are done are kept
+                    reporter.Line($"cancelled after {rows.Count} rows");
+                }
+                AtomicFile.WriteAllText(Path.Combine(folder, "compare.md"), ComparisonRow.Markdown(rows));
+                AtomicFile.WriteAllText(Path.Combine(folder, "compare.csv"), ComparisonRow.Csv(rows));
+                Console.Write(ComparisonRow.Markdown(rows));
+                foreach (var (_, network) in networks)
+                    network.Dispose();
+                return cancelled ? ExitCode.Cancelled : ExitCode.Success;
+            }
+        );
+        return command;
+    }
+
+    // mmse takes no steps; --steps is for the others.
+    private static MethodComparison.Contestant Contestant(string name, PreconditionedNetwork network, string method, int? steps) =>
+        new(name, network, method, new SamplerOptions { Steps = Samplers.Find(method).OptionNames.Contains("steps") ? steps : null });
+
+    private static IImageSet Open(string path, NetworkConfiguration network) =>
+        CachedDataset.IsCached(path)
+            ? CachedDataset.Open(path)
+            : new ResizedSet(ImageSource.Open(path), network.Resolution, CropMode.Adm, network.Channels);
+}

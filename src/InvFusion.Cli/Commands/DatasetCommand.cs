@@ -1,0 +1,139 @@
+using System.CommandLine;
+using System.Text.Json.Nodes;
+using InvFusion.Cli.Rendering;
+using InvFusion.Data;
+using InvFusion.Imaging;
+
+namespace InvFusion.Cli.Commands;
+
+/// <summary><c>dataset prepare</c> and <c>dataset info</c>.</summary>
+internal static class DatasetCommand
+{
+    public static Command Create() => new("dataset", "Prepares and examines sets of images") { Prepare(), Info() };
+
+    private static Command Prepare()
+    {
+        var options = new SharedOptions();
+        var source = new Argument<string>("source") { Description = "A folder or zip of images" };
+        var target = new Argument<string>("target") { Description = "The file to write" };
+        var size = new Option<int>("--size") { Description = "Side of the images in pixels", Required = true };
+        var crop = new Option<CropMode>("--crop") { Description = "Adm (as ImageNet's), Lanczos, Box or Bicubic" };
+        var skip = new Option<bool>("--leave-out-broken") { Description = "Leave broken images out (they are named) instead of stopping" };
+        var command = new Command("prepare", "Folder or zip → resized, cached set") { source, target, size, crop, skip };
+        options.AddOutput(command);
+        command.Add(options.Json);
+        command.SetWork(
+            (parsed, cancellation) =>
+            {
+                var reporter = new Reporter(parsed.GetValue(options.Quiet));
+                using var images = ImageSource.Open(parsed.GetValue(source)!);
+                var prepare = new PrepareOptions
+                {
+                    Size = parsed.GetValue(size),
+                    Crop = parsed.GetValue(crop),
+                    LeaveOutBroken = parsed.GetValue(skip),
+                };
+                var path = parsed.GetValue(target)!;
+                var header = reporter.Run(
+                    "prepare",
+                    "images",
+                    p => DatasetPreparer.Prepare(images, path, prepare, new ImageProgress(p), cancellation)
+                );
+                foreach (var name in header.Broken)
+                    reporter.Line($"left out: {name}");
+                reporter.Line($"{path}: {header.Count} images of {header.Channels}×{header.Size}×{header.Size}, SHA-256 {header.Sha256}");
+                if (parsed.GetValue(options.Json))
+                    JsonText.Print(Json(header));
+                return ExitCode.Success;
+            }
+        );
+        return command;
+    }
+
+    private static Command Info()
+    {
+        var options = new SharedOptions();
+        var source = new Argument<string>("source") { Description = "A folder, a zip or a prepared set" };
+        var command = new Command("info", "Counts, sizes and broken files by name") { source };
+        options.AddOutput(command);
+        command.Add(options.Json);
+        command.SetWork(
+            (parsed, cancellation) =>
+            {
+                var reporter = new Reporter(parsed.GetValue(options.Quiet));
+                var path = parsed.GetValue(source)!;
+                var json = parsed.GetValue(options.Json);
+                return CachedDataset.IsCached(path) ? Cached(path, json, cancellation) : Examine(path, json, reporter, cancellation);
+            }
+        );
+        return command;
+    }
+
+    private static int Cached(string path, bool json, CancellationToken cancellation)
+    {
+        using var set = CachedDataset.Open(path);
+        set.Verify(cancellation);
+        var h = set.Header;
+        if (json)
+            JsonText.Print(Json(h));
+        else
+            Console.WriteLine(
+                $"{h.Count} images of {h.Channels}×{h.Size}×{h.Size}, crop {h.Crop}, from {h.Source}, {h.ClassCount} classes; whole"
+            );
+        return ExitCode.Success;
+    }
+
+    private static int Examine(string path, bool json, Reporter reporter, CancellationToken cancellation)
+    {
+        using var images = ImageSource.Open(path);
+        var report = reporter.Run("examine", "images", p => DatasetReport.Examine(images, new ImageProgress(p), cancellation));
+        if (json)
+            JsonText.Print(Json(report));
+        else
+            foreach (var line in Lines(report))
+                Console.WriteLine(line);
+        return report.Broken.Count == 0 ? ExitCode.Success : ExitCode.Data;
+    }
+
+    private static IEnumerable<string> Lines(DatasetReport report) =>
+        [
+            $"{report.Count} images, {report.ClassSizes.Count} classes, {report.Skipped.Count} other files",
+            .. report.Sizes.Select(s => $"{s.Width}×{s.Height}: {s.Count}"),
+            .. report.Broken.Select(b => $"broken: {b.Name}: {b.Reason}"),
+        ];
+
+    private static JsonObject Json(DatasetReport report) =>
+        new()
+        {
+            ["count"] = report.Count,
+            ["classes"] = report.ClassSizes.Count,
+            ["otherFiles"] = JsonText.Array(report.Skipped),
+            ["sizes"] = new JsonArray([
+                .. report.Sizes.Select(s => new JsonObject
+                {
+                    ["width"] = s.Width,
+                    ["height"] = s.Height,
+                    ["count"] = s.Count,
+                }),
+            ]),
+            ["broken"] = new JsonObject(report.Broken.Select(b => KeyValuePair.Create(b.Name, (JsonNode?)b.Reason))),
+        };
+
+    private static JsonObject Json(CachedHeader header) =>
+        new()
+        {
+            ["count"] = header.Count,
+            ["channels"] = header.Channels,
+            ["size"] = header.Size,
+            ["crop"] = header.Crop,
+            ["source"] = header.Source,
+            ["classes"] = header.ClassCount,
+            ["sha256"] = header.Sha256,
+            ["broken"] = JsonText.Array(header.Broken),
+        };
+
+    private sealed class ImageProgress(IProgress<(double Done, double Total)> target) : IProgress<DataProgress>
+    {
+        public void Report(DataProgress value) => target.Report((value.Done, value.Total));
+    }
+}

@@ -1,0 +1,95 @@
+using System.CommandLine;
+using System.Text.Json.Nodes;
+using InvFusion.Cli.Rendering;
+using InvFusion.Degradations;
+using InvFusion.Formats;
+using InvFusion.Formats.Numpy;
+using InvFusion.Imaging;
+using static TorchSharp.torch;
+
+namespace InvFusion.Cli.Commands;
+
+/// <summary><c>degrade</c>: applies a degradation and shows it.</summary>
+internal static class DegradeCommand
+{
+    public static Command Create()
+    {
+        var options = new SharedOptions();
+        var input = new Argument<string>("input") { Description = "A clean image" };
+        var size = new Option<int?>("--size")
+        {
+            Description = "Resize and centre-crop to this many pixels a side; otherwise the image's own size",
+        };
+        var command = new Command("degrade", "Applies a degradation: writes y (.npy), H⁺y and a picture of the operator")
+        {
+            input,
+            size,
+            options.Degradation,
+            options.Noise,
+            options.Seed,
+            options.Threads,
+            options.Out,
+        };
+        options.AddOutput(command);
+        command.Add(options.Json);
+        command.SetAction(parsed =>
+        {
+            var reporter = new Reporter(parsed.GetValue(options.Quiet));
+            var file = parsed.GetValue(input)!;
+            InputImage.RequireFile(file);
+            options.StartTorch(parsed);
+            using var scope = NewDisposeScope();
+            using var noGrad = no_grad();
+            var shape = Shape(file, parsed.GetValue(size));
+            var (seed, sigma) = (parsed.GetValue(options.Seed), parsed.GetValue(options.Noise));
+            if (!(sigma >= 0))
+                throw new ConfigurationException($"--noise {sigma}: must be 0 or more, in units of images in [-1, 1]");
+            using var op = DegradationSpec.Parse(parsed.GetValue(options.Degradation)!).Build(shape, 1, seed);
+            using var measurement = Measurement.Simulate(op, InputImage.Load(file, shape, reporter), sigma, seed);
+            var folder = parsed.GetValue(options.Out)!;
+            OutputFolder.Require(folder);
+            var files = Write(folder, op, measurement);
+            reporter.Line($"{folder}: y.npy with {op.MeasurementLength} numbers, pinv.png");
+            if (parsed.GetValue(options.Json))
+                JsonText.Print(
+                    new JsonObject
+                    {
+                        ["folder"] = folder,
+                        ["files"] = JsonText.Array(files),
+                        ["measurementLength"] = op.MeasurementLength,
+                        ["degradation"] = parsed.GetValue(options.Degradation),
+                    }
+                );
+        });
+        return command;
+    }
+
+    private static ImageShape Shape(string file, int? size)
+    {
+        if (size is < 1 or > 8192)
+            throw new ConfigurationException($"--size {size}: must be 1 to 8192 pixels");
+        if (size is { } side)
+            return new(3, side, side);
+        var picture = ImageDecoder.Load(file);
+        return new(3, picture.Height, picture.Width);
+    }
+
+    private static List<string> Write(string folder, LinearOperator op, Measurement measurement)
+    {
+        var files = new List<string> { "y.npy" };
+        using var values = measurement.Values.contiguous();
+        Npy.Write(Path.Combine(folder, "y.npy"), new NpyArray(ElementType.F32, [op.MeasurementLength], values.bytes.ToArray()));
+        Save("pinv.png", op.Exact.PseudoInverse(measurement.Values)[0, 0]);
+        if (op.View(measurement.Values) is { } view && view.shape[2] is 1 or 3)
+            Save("measurement.png", view[0, 0]);
+        if (op.Picture() is { } picture)
+            Save("operator.png", picture[0] * 2 - 1);
+        return files;
+
+        void Save(string name, Tensor image)
+        {
+            ImageEncoder.Save(Pictures.FromTensor(image), Path.Combine(folder, name));
+            files.Add(name);
+        }
+    }
+}

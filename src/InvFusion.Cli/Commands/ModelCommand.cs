@@ -1,0 +1,144 @@
+using System.CommandLine;
+using System.Diagnostics;
+using InvFusion.Cli.Rendering;
+using InvFusion.Formats;
+using InvFusion.Formats.Safetensors;
+using InvFusion.Models;
+using InvFusion.Verification;
+
+namespace InvFusion.Cli.Commands;
+
+/// <summary><c>model info</c>, <c>model convert</c> and <c>model verify</c>.</summary>
+internal static class ModelCommand
+{
+    public static Command Create() => new("model", "Describes, converts and verifies models") { Info(), ConvertModel(), Verify() };
+
+    private static Command Info()
+    {
+        var options = new SharedOptions();
+        var model = new Argument<string>("model")
+        {
+            Description = "A name under models/ or a file",
+            DefaultValueFactory = _ => ModelCatalog.Default,
+        };
+        var command = new Command("info", "Parameters, configuration and cost of an evaluation") { model };
+        options.AddOutput(command);
+        command.Add(options.Json);
+        command.SetAction(parsed =>
+        {
+            var path = ModelCatalog.Resolve(parsed.GetValue(model)!);
+            using var file = SafetensorsFile.Open(path);
+            var network = NetworkFile.ReadConfiguration(file, path);
+            if (parsed.GetValue(options.Json))
+                JsonText.Print(ModelDescription.Json(path, file, network));
+            else
+                foreach (var line in ModelDescription.Lines(path, file, network))
+                    Console.WriteLine(line);
+        });
+        return command;
+    }
+
+    private static Command ConvertModel()
+    {
+        var options = new SharedOptions();
+        var input = new Argument<string>("input") { Description = "A PyTorch checkpoint (.pt, .pkl) or a network file (.safetensors)" };
+        var output = new Argument<string>("output") { Description = "The .safetensors file to write" };
+        var preset = new Option<string?>("--preset")
+        {
+            Description = $"Configuration of a PyTorch checkpoint: {string.Join(", ", NetworkPresets.All.Keys)}",
+        };
+        var network = new Option<string?>("--network") { Description = "… or a JSON file with the configuration" };
+        var kind = new Option<NetworkKind>("--kind") { Description = "InvFusion, Blind or Unconditional" };
+        var entry = new Option<string>("--entry") { Description = "Which entry of the checkpoint", DefaultValueFactory = _ => "ema" };
+        var type = new Option<string>("--dtype") { Description = "fp32, or bf16 to halve the size", DefaultValueFactory = _ => "fp32" };
+        var command = new Command("convert", "PyTorch checkpoint → safetensors, or another storage type")
+        {
+            input,
+            output,
+            preset,
+            network,
+            kind,
+            entry,
+            type,
+        };
+        options.AddOutput(command);
+        command.SetAction(parsed =>
+        {
+            var (from, to) = (parsed.GetValue(input)!, parsed.GetValue(output)!);
+            InputImage.RequireFile(from);
+            options.StartTorch(parsed);
+            var element = parsed.GetValue(type) switch
+            {
+                "fp32" => ElementType.F32,
+                "bf16" => ElementType.BF16,
+                var other => throw new ConfigurationException($"--dtype {other}: unknown; use fp32 or bf16"),
+            };
+            if (Path.GetExtension(from).Equals(".safetensors", StringComparison.OrdinalIgnoreCase))
+                ModelConverter.FromSafetensors(from, to, element);
+            else
+                ModelConverter.FromPyTorch(
+                    from,
+                    to,
+                    Configuration(parsed.GetValue(preset), parsed.GetValue(network), parsed.GetValue(kind)),
+                    parsed.GetValue(entry)!,
+                    element
+                );
+            new Reporter(parsed.GetValue(options.Quiet)).Line($"{to}: written");
+        });
+        return command;
+    }
+
+    private static NetworkConfiguration Configuration(string? preset, string? file, NetworkKind kind) =>
+        (preset, file) switch
+        {
+            (null, null) => throw new ConfigurationException("model convert: a PyTorch checkpoint needs --preset NAME or --network FILE"),
+            (not null, not null) => throw new ConfigurationException("model convert: give one of --preset and --network, not both"),
+            (null, not null) => Read(file),
+            (not null, null) => NetworkPresets.Get(preset, kind),
+        };
+
+    private static NetworkConfiguration Read(string file)
+    {
+        InputImage.RequireFile(file);
+        return NetworkConfiguration.FromJson(File.ReadAllText(file), file);
+    }
+
+    private static Command Verify()
+    {
+        var options = new SharedOptions();
+        var folder = new Argument<string>("folder") { Description = "A folder of vectors" };
+        var filter = new Option<string?>("--filter") { Description = "Only cases whose name contains this (or matches a pattern with *)" };
+        var command = new Command("verify", "Runs vectors of the public implementation; 1 if any case is over its tolerance")
+        {
+            folder,
+            filter,
+            options.Threads,
+        };
+        options.AddOutput(command);
+        command.SetWork(
+            (parsed, cancellation) =>
+            {
+                options.StartTorch(parsed);
+                var clock = Stopwatch.StartNew();
+                var results = GoldenVerifier
+                    .Run(parsed.GetValue(folder)!, parsed.GetValue(filter), new ResultLines(), cancellation)
+                    .ToArray();
+                var counts = results.CountBy(r => r.Status).OrderBy(c => c.Key).Select(c => $"{c.Value} {c.Key}");
+                Console.WriteLine($"{string.Join(", ", counts)} in {clock.Elapsed.TotalSeconds:F0} s");
+                return results.Any(r => r.Status is CaseStatus.Failed or CaseStatus.Error) ? ExitCode.Failure : ExitCode.Success;
+            }
+        );
+        return command;
+    }
+
+    private sealed class ResultLines : IProgress<CaseResult>
+    {
+        public void Report(CaseResult r)
+        {
+            var numbers = double.IsNaN(r.WorstRelativeError)
+                ? ""
+                : $" {r.WorstRelativeError:E1} (tolerance {r.Tolerance:E0}, {r.WorstTensor}, {r.Compared} compared)";
+            Console.WriteLine($"{r.Status, -10} {r.Case}{numbers} {r.Message}".TrimEnd());
+        }
+    }
+}

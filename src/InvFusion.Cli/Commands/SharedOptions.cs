@@ -1,0 +1,105 @@
+using System.CommandLine;
+using InvFusion.Diffusion;
+using InvFusion.Models;
+using InvFusion.Runtime;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace InvFusion.Cli.Commands;
+
+/// <summary>The options that several commands share, and what they mean. Each command makes its own set.</summary>
+internal sealed class SharedOptions
+{
+    public Option<string> Model { get; } =
+        new("--model") { Description = "Trained model: a name under models/ or a file", DefaultValueFactory = _ => ModelCatalog.Default };
+
+    public Option<string> Degradation { get; } =
+        new("--degradation", "-d")
+        {
+            Description =
+                "For example box:16,16,48,48, missing-box:…, mask:FILE, patches:size=8,keep=0.05, motion:stride=2, sr:4, random-matrix:rows=64, none",
+            DefaultValueFactory = _ => "none",
+        };
+
+    public Option<string> Method { get; } =
+        new("--method")
+        {
+            Description = $"Sampler: {string.Join(", ", Samplers.All.Select(s => s.Name))}",
+            DefaultValueFactory = _ => "edm",
+        };
+
+    public Option<int?> Steps { get; } = new("--steps") { Description = "Steps of the sampler" };
+    public Option<double?> Churn { get; } = new("--churn") { Description = "S_churn of edm: how much fresh noise a step adds" };
+    public Option<int> Samples { get; } = new("--samples") { Description = "Number of samples", DefaultValueFactory = _ => 4 };
+    public Option<ulong> Seed { get; } = new("--seed") { Description = "Seed of the first sample and of random degradations" };
+    public Option<double> Noise { get; } = new("--noise") { Description = "σ_y, noise of the measurement in units of images in [-1, 1]" };
+    public Option<double?> Guidance { get; } = new("--cfg") { Description = "Guidance weight towards --class" };
+    public Option<int?> Class { get; } = new("--class") { Description = "Class to restore, for class-conditional models" };
+    public Option<int> Batch { get; } =
+        new("--batch") { Description = "Samples that go through the network together", DefaultValueFactory = _ => 4 };
+    public Option<string> DeviceName { get; } = new("--device") { Description = "auto, cpu or cuda:i", DefaultValueFactory = _ => "auto" };
+    public Option<string> Precision { get; } = new("--precision") { Description = "auto, fp32 or bf16", DefaultValueFactory = _ => "auto" };
+    public Option<int> Threads { get; } = new("--threads") { Description = "Threads of the CPU; 0 is the machine's own number" };
+    public Option<string> Out { get; } = new("--out", "-o") { Description = "Folder for the results", DefaultValueFactory = _ => "out" };
+    public Option<bool> Json { get; } = new("--json") { Description = "Print what was done as one JSON document on the standard output" };
+    public Option<bool> Quiet { get; } = new("--quiet", "-q") { Description = "No progress, no summary" };
+    public Option<bool> Verbose { get; } = new("--verbose") { Description = "Show where an error came from" };
+
+    /// <summary>Adds the options that every command has.</summary>
+    public void AddOutput(Command command)
+    {
+        foreach (var option in new Option[] { Quiet, Verbose })
+            command.Add(option);
+    }
+
+    /// <summary>Adds model, device, precision and threads.</summary>
+    public void AddNetwork(Command command)
+    {
+        foreach (var option in new Option[] { Model, DeviceName, Precision, Threads })
+            command.Add(option);
+    }
+
+    /// <summary>Adds the options of sampling.</summary>
+    public void AddSampling(Command command)
+    {
+        foreach (var option in new Option[] { Method, Steps, Churn, Samples, Seed, Guidance, Class, Batch, Out })
+            command.Add(option);
+    }
+
+    /// <summary>Starts libtorch with the wanted threads.</summary>
+    public void StartTorch(ParseResult parsed)
+    {
+        var threads = parsed.GetValue(Threads);
+        if (threads is < 0 or > 1024)
+            throw new ConfigurationException($"--threads {threads}: must be 0 (all) to 1024");
+        TorchRuntime.Initialize(threads);
+    }
+
+    /// <summary>The device that --device means.</summary>
+    public Device Device(ParseResult parsed)
+    {
+        var name = parsed.GetValue(DeviceName)!;
+        if (name == "cpu" || (name == "auto" && !cuda_is_available()))
+            return CPU;
+        var index =
+            name == "auto" ? "0"
+            : name.StartsWith("cuda:", StringComparison.Ordinal) ? name["cuda:".Length..]
+            : null;
+        if (!int.TryParse(index, out var number) || number < 0)
+            throw new ConfigurationException($"--device {name}: unknown; use auto, cpu or cuda:0");
+        if (!cuda_is_available() || number >= cuda.device_count())
+            throw new ConfigurationException($"--device {name}: this machine has no such CUDA device; use cpu");
+        return new Device(DeviceType.CUDA, number);
+    }
+
+    /// <summary>Loads the model on the device, ready to evaluate.</summary>
+    public PreconditionedNetwork LoadModel(ParseResult parsed)
+    {
+        StartTorch(parsed);
+        var device = Device(parsed);
+        var type = ComputePrecision.Parse(parsed.GetValue(Precision)!, device);
+        var network = NetworkFile.Load(ModelCatalog.Resolve(parsed.GetValue(Model)!));
+        network.ComputeType = type;
+        return network.to(device);
+    }
+}

@@ -1,0 +1,107 @@
+using System.CommandLine;
+using InvFusion.Cli.Rendering;
+using InvFusion.Data;
+using InvFusion.Imaging;
+using InvFusion.Models;
+using InvFusion.Training;
+
+namespace InvFusion.Cli.Commands;
+
+/// <summary><c>train</c>: starts a run, or goes on with the one in the folder.</summary>
+internal static class TrainCommand
+{
+    public static Command Create()
+    {
+        var options = new SharedOptions();
+        var config = new Option<string?>("--config")
+        {
+            Description = "Training options as JSON (see configs/); a started run keeps its own",
+        };
+        var data = new Option<string?>("--data") { Description = "Images: a prepared set, a folder or a zip" };
+        var preset = new Option<string?>("--preset") { Description = $"Network: {string.Join(", ", NetworkPresets.All.Keys)}" };
+        var kind = new Option<NetworkKind>("--kind") { Description = "InvFusion, Blind or Unconditional" };
+        var images = new Option<long?>("--images") { Description = "Images of the whole run" };
+        var batch = new Option<int?>("--batch") { Description = "Images of one pass" };
+        var rate = new Option<double?>("--lr") { Description = "Learning rate" };
+        var warm = new Option<string?>("--warm-start") { Description = "Start from the weights of this network file" };
+        var seed = new Option<ulong?>("--seed") { Description = "Seed of everything random" };
+        var command = new Command("train", "Trains a network; run again with the same --out to go on")
+        {
+            config,
+            data,
+            preset,
+            kind,
+            images,
+            batch,
+            rate,
+            warm,
+            seed,
+            options.DeviceName,
+            options.Threads,
+            options.Out,
+        };
+        options.AddOutput(command);
+        command.SetWork(
+            (parsed, cancellation) =>
+            {
+                var reporter = new Reporter(parsed.GetValue(options.Quiet));
+                var folder = parsed.GetValue(options.Out)!;
+                options.StartTorch(parsed);
+                var run = Base(folder, parsed.GetValue(config), parsed.GetValue(data), parsed.GetValue(preset), parsed.GetValue(kind));
+                run = run with
+                {
+                    Images = parsed.GetValue(images) ?? run.Images,
+                    Batch = parsed.GetValue(batch) ?? run.Batch,
+                    LearningRate = run.LearningRate with { Rate = parsed.GetValue(rate) ?? run.LearningRate.Rate },
+                    WarmStart = parsed.GetValue(warm) ?? run.WarmStart,
+                    Seed = parsed.GetValue(seed) ?? run.Seed,
+                };
+                using var set = Open(run);
+                using var trainer = new Trainer(run, folder, set, w => reporter.Line($"warning: {w}"), options.Device(parsed));
+                if (trainer.ImagesSeen > 0)
+                    reporter.Line($"{folder}: going on at image {trainer.ImagesSeen}");
+                trainer.Run(new StatusLines(reporter), cancellation);
+                reporter.Line($"{folder}: network-ema.safetensors after {trainer.ImagesSeen} images");
+                if (trainer.ImagesSeen >= run.Images)
+                    return ExitCode.Success;
+                reporter.Line($"cancelled; 'train --out {folder}' goes on");
+                return ExitCode.Cancelled;
+            }
+        );
+        return command;
+    }
+
+    private static TrainingOptions Base(string folder, string? config, string? data, string? preset, NetworkKind kind)
+    {
+        var saved = Path.Combine(folder, "options.json");
+        var source = config ?? (File.Exists(saved) ? saved : null);
+        if (source is not null)
+        {
+            InputImage.RequireFile(source);
+            var options = TrainingOptions.FromJson(File.ReadAllText(source), source);
+            return data is null ? options : options with { Data = data };
+        }
+        if (data is null || preset is null)
+            throw new ConfigurationException(
+                "train: give --config FILE, or --data and --preset, or --out with a run that was started before"
+            );
+        return new TrainingOptions { Data = data, Network = NetworkPresets.Get(preset, kind) };
+    }
+
+    private static IImageSet Open(TrainingOptions run) =>
+        CachedDataset.IsCached(run.Data)
+            ? CachedDataset.Open(run.Data)
+            : new ResizedSet(ImageSource.Open(run.Data), run.Network.Resolution, CropMode.Adm, run.Network.Channels);
+
+    private sealed class StatusLines(Reporter reporter) : IProgress<TrainingStatus>
+    {
+        public void Report(TrainingStatus s)
+        {
+            var left = TimeSpan.FromSeconds(Math.Round((s.TotalImages - s.Images) * s.SecondsPerKimg / 1000));
+            reporter.Line(
+                $"{s.Images} of {s.TotalImages} images, loss {s.Loss:F4}, lr {s.LearningRate:G3}, {1000 / s.SecondsPerKimg:F1} images a second, {s.MemoryMegabytes:F0} MB, {left} left"
+                    + (s.SkippedGradients > 0 ? $", {s.SkippedGradients} gradients were not finite" : "")
+            );
+        }
+    }
+}

@@ -1,0 +1,16 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+
+namespace InvFusion.Cli.Rendering;
+
+/// <summary>What --json prints for commands without a report of their own.</summary>
+internal static class JsonText
+{
+    private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true };
+
+    /// <summary>Prints one document on the standard output.</summary>
+    public static void Print(JsonNode document) => Console.WriteLine(document.ToJsonString(Indented));
+
+    /// <summary>Names as a JSON array.</summary>
+    public static JsonArray Array(IEnumerable<string> values) => [.. values.Select(v => (JsonNode)v)];
+}

@@ -1,0 +1,52 @@
+using InvFusion.Degradations;
+using InvFusion.Formats.Numpy;
+using InvFusion.Runtime;
+using static TorchSharp.torch;
+
+namespace InvFusion.Cli.Rendering;
+
+/// <summary>A measurement y <c>[1, 1, O]</c> and, where it was simulated, the image it was made of.</summary>
+internal sealed record Measurement(Tensor Values, Tensor? Truth) : IDisposable
+{
+    /// <summary>Degrades a clean image and adds noise.</summary>
+    public static Measurement Simulate(LinearOperator op, Tensor truth, double sigmaY, ulong seed)
+    {
+        var y = op.Apply(truth.unsqueeze(1));
+        if (sigmaY > 0)
+        {
+            var normals = new float[y.NumberOfElements];
+            new RandomStream(seed, 0x6E6F697365).FillNormal(normals); // a stream of its own, apart from the samples'
+            y = y + op.Noise(tensor(normals, device: y.device).view(y.shape)) * sigmaY;
+        }
+        return new(y, truth);
+    }
+
+    /// <summary>Reads what was measured: a <c>.npy</c> with O numbers, or an image where the measurement is one.</summary>
+    public static Measurement Read(string path, LinearOperator op, Reporter reporter)
+    {
+        InputImage.RequireFile(path);
+        if (Path.GetExtension(path).Equals(".npy", StringComparison.OrdinalIgnoreCase))
+        {
+            var values = Npy.Read(path).ToSingles();
+            if (!values.All(float.IsFinite))
+                throw new DataFormatException($"{path}: holds numbers that are not finite");
+            if (values.Length != op.MeasurementLength)
+                throw new DataFormatException($"{path}: has {values.Length} numbers, the degradation measures {op.MeasurementLength}");
+            return new(tensor(values).view(1, 1, -1), null);
+        }
+        if (op.MeasurementShape is not { } shape)
+            throw new ConfigurationException(
+                $"{path}: this degradation measures numbers, not an image; give its measurement as .npy, or --simulate to degrade a clean image"
+            );
+        using var image = InputImage.Load(path, shape, reporter);
+        using var flat = image.view(1, 1, -1);
+        // What a picture shows in the hole of its mask was not measured: H Hᵀ = mask drops it.
+        return new(op is MaskOperator ? op.Apply(op.Adjoint(flat)) : flat.alias(), null);
+    }
+
+    public void Dispose()
+    {
+        Values.Dispose();
+        Truth?.Dispose();
+    }
+}

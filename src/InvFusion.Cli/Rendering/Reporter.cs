@@ -1,0 +1,58 @@
+using Spectre.Console;
+
+namespace InvFusion.Cli.Rendering;
+
+/// <summary>Progress and messages on the error stream: a bar on a terminal, plain lines elsewhere, nothing when quiet.</summary>
+internal sealed class Reporter(bool quiet)
+{
+    private static readonly TimeSpan LineInterval = TimeSpan.FromSeconds(5);
+    private readonly IAnsiConsole _console = AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(Console.Error) });
+
+    /// <summary>Runs work that reports (done, total).</summary>
+    public T Run<T>(string title, string unit, Func<IProgress<(double Done, double Total)>, T> work)
+    {
+        if (quiet)
+            return work(new Sink(_ => { }));
+        return Console.IsErrorRedirected ? work(new Sink(Lines(title, unit))) : Bar(title, work);
+    }
+
+    /// <summary>One line for the user.</summary>
+    public void Line(string text)
+    {
+        if (!quiet)
+            Console.Error.WriteLine(text);
+    }
+
+    private T Bar<T>(string title, Func<IProgress<(double Done, double Total)>, T> work) =>
+        _console
+            .Progress()
+            .Columns(new TaskDescriptionColumn(), new ProgressBarColumn(), new PercentageColumn(), new RemainingTimeColumn())
+            .Start(context =>
+            {
+                var task = context.AddTask(Markup.Escape(title));
+                return work(new Sink(p => (task.MaxValue, task.Value) = (Math.Max(p.Total, 1), p.Done)));
+            });
+
+    private static Action<(double Done, double Total)> Lines(string title, string unit)
+    {
+        var start = DateTime.UtcNow;
+        var last = start;
+        return p =>
+        {
+            var now = DateTime.UtcNow;
+            if (now - last < LineInterval && p.Done < p.Total)
+                return;
+            last = now;
+            var rate = p.Done / (now - start).TotalSeconds;
+            Console.Error.WriteLine($"{title}: {p.Done:0} of {p.Total:0} {unit}, {rate:0.0} a second, {Left(p, rate)} left");
+        };
+    }
+
+    private static string Left((double Done, double Total) p, double rate) =>
+        rate > 0 ? TimeSpan.FromSeconds(Math.Round((p.Total - p.Done) / rate)).ToString() : "unknown";
+
+    private sealed class Sink(Action<(double Done, double Total)> report) : IProgress<(double Done, double Total)>
+    {
+        public void Report((double Done, double Total) value) => report(value);
+    }
+}

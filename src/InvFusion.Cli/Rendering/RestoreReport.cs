@@ -1,0 +1,53 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+
+namespace InvFusion.Cli.Rendering;
+
+/// <summary>What a restoration reports as JSON.</summary>
+internal sealed record RestoreReport
+{
+    public required string Input { get; init; }
+    public required string Model { get; init; }
+    public required string Degradation { get; init; }
+    public required string Method { get; init; }
+    public required int Steps { get; init; }
+    public required int Samples { get; init; }
+    public required ulong Seed { get; init; }
+    public required double SigmaY { get; init; }
+    public required double Seconds { get; init; }
+    public required long Evaluations { get; init; }
+    public required long ForwardCalls { get; init; }
+    public required long InverseCalls { get; init; }
+    public required bool Cancelled { get; init; }
+    public required IReadOnlyList<string> Failures { get; init; }
+
+    /// <summary>Root mean square of y - H x for each sample, in units of images.</summary>
+    public required IReadOnlyList<double> Consistency { get; init; }
+
+    /// <summary>PSNR where the truth is known.</summary>
+    public Quality? PseudoInverse { get; init; }
+    public Quality? Mean { get; init; }
+    public IReadOnlyList<Quality>? SampleQuality { get; init; }
+
+    /// <summary>Files that were written, relative to the folder of the report.</summary>
+    public required IReadOnlyList<string> Files { get; init; }
+
+    public string ToJson() => JsonSerializer.Serialize(this, ReportJson.Default.RestoreReport);
+
+    /// <summary>The reports of several inputs as one array.</summary>
+    public static string ToJson(IReadOnlyList<RestoreReport> reports) =>
+        JsonSerializer.Serialize(reports, ReportJson.Default.IReadOnlyListRestoreReport);
+}
+
+/// <summary>Quality against the truth.</summary>
+internal sealed record Quality(double Psnr, double Ssim);
+
+[JsonSourceGenerationOptions(
+    PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase,
+    WriteIndented = true,
+    DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
+    NumberHandling = JsonNumberHandling.AllowNamedFloatingPointLiterals
+)]
+[JsonSerializable(typeof(RestoreReport))]
+[JsonSerializable(typeof(IReadOnlyList<RestoreReport>))]
+internal sealed partial class ReportJson : JsonSerializerContext;

@@ -1,0 +1,65 @@
+using InvFusion.Formats.Pickle;
+using static InvFusion.Formats.IO.FormatErrors;
+
+namespace InvFusion.Formats.PyTorch;
+
+/// <summary>
+/// A file of <c>torch.save</c>, read without Python and without executing anything that it holds: its pickle is interpreted as data, tensors
+/// become views that are read when asked for, and objects of unknown classes become <see cref="PickleObject"/>.
+/// </summary>
+public sealed class PyTorchCheckpoint : IDisposable
+{
+    private readonly PyTorchArchive _archive;
+
+    private PyTorchCheckpoint(PyTorchArchive archive)
+    {
+        _archive = archive;
+        Root = PickleReader.Read(archive.Path, archive.ReadPickle(), new PyTorchHost(archive));
+    }
+
+    /// <summary>
+    /// What was saved. None is null, int <c>long</c>, float <c>double</c>, str <c>string</c>, bytes <c>byte[]</c>, tuple <c>object?[]</c>, list
+    /// <c>List&lt;object?&gt;</c>, dict <see cref="PickleDictionary"/>, a tensor or parameter <see cref="PyTorchTensor"/>, a class or
+    /// function <see cref="PickleGlobal"/>, any other object <see cref="PickleObject"/>. The graph may share parts and hold cycles.
+    /// </summary>
+    public object? Root { get; }
+
+    /// <summary>The text keys of the saved dictionary; empty where something else was saved.</summary>
+    public IReadOnlyList<string> Entries => [.. StateDictReader.DictionaryOf(Root)?.Items.Select(i => i.Key).OfType<string>() ?? []];
+
+    /// <summary>Opens a file and reads its structure, not its tensors.</summary>
+    /// <param name="path">The file.</param>
+    /// <exception cref="DataFormatException">The file cannot be opened, is not of <c>torch.save</c> in PyTorch 1.6 or later, or is damaged.</exception>
+    public static PyTorchCheckpoint Open(string path)
+    {
+        ArgumentNullException.ThrowIfNull(path);
+        var archive = PyTorchArchive.Open(path);
+        try
+        {
+            return new PyTorchCheckpoint(archive);
+        }
+        catch
+        {
+            archive.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>The named tensors of one entry, which is a state dict or a whole pickled module, in their order there.</summary>
+    /// <param name="entry">The entry of the saved dictionary, or null where the state dict or the module itself was saved.</param>
+    /// <returns>Tensors by name, as <c>state_dict()</c> names them; they can be read until the checkpoint is closed.</returns>
+    /// <exception cref="DataFormatException">There is no such entry, or it holds something else.</exception>
+    public IReadOnlyDictionary<string, PyTorchTensor> StateDict(string? entry = "ema")
+    {
+        if (entry is null)
+            return StateDictReader.Read(_archive, "the saved object", Root);
+        if (StateDictReader.DictionaryOf(Root) is not { } dictionary || !dictionary.TryGetValue(entry, out var value))
+            throw _archive.Error(
+                $"has no entry {Quote(entry)}; it has {(Entries is [] ? "none" : string.Join(", ", Entries.Take(10).Select(Quote)))}"
+            );
+        return StateDictReader.Read(_archive, $"entry {Quote(entry)}", value);
+    }
+
+    /// <summary>Closes the file.</summary>
+    public void Dispose() => _archive.Dispose();
+}

@@ -1,0 +1,118 @@
+using System.Diagnostics;
+using InvFusion.Data;
+using InvFusion.Degradations;
+using InvFusion.Diffusion;
+using InvFusion.Models;
+using static TorchSharp.torch;
+
+namespace InvFusion.Evaluation;
+
+/// <summary>Restores the same degraded images with several models and methods and scores them: the same operators, measurements and starting noise for all.</summary>
+/// <param name="images">The clean images; not owned.</param>
+/// <param name="batchSize">Images that go through a network together.</param>
+/// <param name="seed">Seed of operators and samples; image i has seed + i.</param>
+public sealed class MethodComparison(IImageSet images, int batchSize = 20, ulong seed = 0)
+{
+    /// <summary>One model with one method.</summary>
+    /// <param name="Model">What the table calls the model.</param>
+    /// <param name="Network">The network; not owned.</param>
+    /// <param name="Method">Name of the sampler.</param>
+    /// <param name="Options">Its options.</param>
+    public sealed record Contestant(string Model, PreconditionedNetwork Network, string Method, SamplerOptions Options);
+
+    /// <summary>Scores H⁺y and every contestant under one degradation on the first images of the set.</summary>
+    /// <param name="degradation">The degradation; random ones draw an operator for each image.</param>
+    /// <param name="contestants">The contestants; those that need a conditional denoiser get one.</param>
+    /// <param name="count">How many images.</param>
+    /// <param name="progress">Told (done, all) restored images.</param>
+    /// <param name="cancellation">Ends the work.</param>
+    public IReadOnlyList<ComparisonRow> Run(
+        DegradationSpec degradation,
+        IReadOnlyList<Contestant> contestants,
+        int count,
+        IProgress<(double Done, double Total)>? progress = null,
+        CancellationToken cancellation = default
+    )
+    {
+        using var noGrad = no_grad();
+        var scores = Enumerable.Range(0, contestants.Count + 1).Select(_ => new Scores()).ToArray();
+        for (var first = 0; first < count; first += batchSize)
+        {
+            using var scope = NewDisposeScope();
+            var size = Math.Min(batchSize, count - first);
+            var truth = Read(first, size);
+            using var op = degradation.Build(Shape, size, seed + (ulong)first);
+            var y = op.Apply(truth.unsqueeze(1));
+            scores[0].Add(truth, op.Exact.PseudoInverse(y).squeeze(1), op, y, 0);
+            for (var c = 0; c < contestants.Count; c++)
+            {
+                var clock = Stopwatch.StartNew();
+                using var result = Sample(contestants[c], op, y, first, size, cancellation);
+                scores[c + 1].Add(truth, result.Images, op, y, clock.Elapsed.TotalSeconds, result.Evaluations);
+                progress?.Report((first * contestants.Count + size * (c + 1), count * contestants.Count));
+            }
+        }
+        return
+        [
+            scores[0].Row(degradation.Text, "", "H⁺y"),
+            .. contestants.Select((c, i) => scores[i + 1].Row(degradation.Text, c.Model, c.Method)),
+        ];
+    }
+
+    private ImageShape Shape => new(images.Channels, images.Size, images.Size);
+
+    private SamplingResult Sample(Contestant c, LinearOperator op, Tensor y, int first, int size, CancellationToken cancellation)
+    {
+        var known = Samplers.Find(c.Method).Conditional && c.Network.Configuration.Kind != NetworkKind.Unconditional;
+        var request = new SamplingRequest
+        {
+            Image = Shape,
+            Noise = new SampleNoise(Enumerable.Range(first, size).Select(i => seed + (ulong)i)),
+            Problem = new(op, y),
+        };
+        var denoiser = new NetworkDenoiser(c.Network, known ? new(op, y) : Conditioning.None);
+        return Samplers.Create(c.Method, c.Options).Sample(denoiser, request, cancellation: cancellation);
+    }
+
+    private Tensor Read(int first, int size)
+    {
+        var planes = new byte[size * Shape.Length];
+        for (var i = 0; i < size; i++)
+            images.Read(first + i, planes.AsSpan(i * Shape.Length, Shape.Length));
+        return (tensor(planes).to_type(ScalarType.Float32) / 127.5 - 1).view(size, Shape.Channels, Shape.Height, Shape.Width);
+    }
+
+    private sealed class Scores
+    {
+        private readonly List<double> _psnr = [];
+        private readonly List<double> _consistency = [];
+        private double _seconds;
+        private int _evaluations;
+
+        public void Add(Tensor truth, Tensor restored, LinearOperator op, Tensor y, double seconds, int evaluations = 0)
+        {
+            for (var i = 0; i < truth.shape[0]; i++)
+                _psnr.Add(ImageQuality.Psnr(restored[i], truth[i]));
+            _consistency.AddRange(Consistency.RootMeanSquare(op, restored, y));
+            _seconds += seconds;
+            _evaluations = evaluations;
+        }
+
+        public ComparisonRow Row(string degradation, string model, string method)
+        {
+            var mean = _psnr.Average();
+            var variance = _psnr.Sum(p => (p - mean) * (p - mean)) / Math.Max(1, _psnr.Count - 1);
+            return new(
+                degradation,
+                model,
+                method,
+                _psnr.Count,
+                mean,
+                Math.Sqrt(variance / _psnr.Count),
+                _consistency.Average(),
+                _evaluations,
+                _seconds / _psnr.Count
+            );
+        }
+    }
+}

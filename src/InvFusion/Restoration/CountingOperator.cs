@@ -1,0 +1,49 @@
+using InvFusion.Degradations;
+using static TorchSharp.torch;
+
+namespace InvFusion.Restoration;
+
+/// <summary>Counts the calls of another operator, in images; does not own it.</summary>
+internal sealed class CountingOperator(LinearOperator inner) : LinearOperator(inner.Image, inner.BatchSize, inner.MeasurementLength)
+{
+    private long _forward;
+    private long _inverse;
+
+    /// <summary>Images that H was applied to.</summary>
+    public long ForwardCalls => _forward;
+
+    /// <summary>Measurements that H⁺ or Hᵀ was applied to.</summary>
+    public long InverseCalls => _inverse;
+
+    public override ImageShape? MeasurementShape => inner.MeasurementShape;
+
+    public override double NoiseGain => inner.NoiseGain;
+
+    public override Tensor Apply(Tensor images)
+    {
+        _forward += images.shape[0] * images.shape[1];
+        return inner.Apply(images);
+    }
+
+    public override Tensor Adjoint(Tensor measurements)
+    {
+        _inverse += measurements.shape[0] * measurements.shape[1];
+        return inner.Adjoint(measurements);
+    }
+
+    public override Tensor PseudoInverse(Tensor measurements, double sigmaY = 0)
+    {
+        _inverse += measurements.shape[0] * measurements.shape[1];
+        return inner.PseudoInverse(measurements, sigmaY);
+    }
+
+    public override LinearOperator Exact => inner.Exact;
+
+    public override LinearOperator Select(params ReadOnlySpan<long> samples) => inner.Select(samples);
+
+    public override Tensor Noise(Tensor normals) => inner.Noise(normals);
+
+    public override Tensor? View(Tensor measurements) => inner.View(measurements);
+
+    public override Tensor? Picture() => inner.Picture();
+}

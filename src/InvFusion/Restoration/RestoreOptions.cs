@@ -1,0 +1,44 @@
+using InvFusion.Diffusion;
+
+namespace InvFusion.Restoration;
+
+/// <summary>How an image is restored.</summary>
+public sealed record RestoreOptions
+{
+    /// <summary>Name of the sampler, see <see cref="Samplers"/>.</summary>
+    public string Method { get; init; } = "edm";
+
+    /// <summary>The sampler's options.</summary>
+    public SamplerOptions Sampler { get; init; } = new();
+
+    /// <summary>Number of posterior samples.</summary>
+    public int Samples { get; init; } = 4;
+
+    /// <summary>Seed of the first sample; sample i has seed + i, whatever batch it travels in.</summary>
+    public ulong Seed { get; init; }
+
+    /// <summary>Standard deviation of the measurement noise, in units of the images.</summary>
+    public double SigmaY { get; init; }
+
+    /// <summary>The class to restore, or null.</summary>
+    public int? Class { get; init; }
+
+    /// <summary>Guidance weight w of D_ref + w·(D - D_ref), where D_ref is the network without the class; null for none.</summary>
+    public double? Guidance { get; init; }
+
+    /// <summary>Samples that go through the network together.</summary>
+    public int BatchSize { get; init; } = 4;
+
+    /// <summary>Checks every value.</summary>
+    /// <exception cref="ConfigurationException">The message names the option.</exception>
+    public void Validate()
+    {
+        _ = Samplers.Create(Method, Sampler);
+        if (Samples is < 1 or > 4096)
+            throw new ConfigurationException($"--samples {Samples}: must be 1 to 4096");
+        if (BatchSize < 1)
+            throw new ConfigurationException($"--batch {BatchSize}: must be at least 1");
+        if (!(SigmaY >= 0 && SigmaY < 100))
+            throw new ConfigurationException($"--noise {SigmaY}: must be 0 or more, in units of images in [-1, 1]");
+    }
+}

@@ -1,0 +1,36 @@
+using InvFusion.Diffusion;
+using static TorchSharp.torch;
+
+namespace InvFusion.Restoration;
+
+/// <summary>What came of one measurement; disposing it releases the images. All images are in [-1, 1] but not clamped.</summary>
+/// <param name="Samples">Finished posterior samples, <c>[K, C, H, W]</c>; those of failed samples are NaN.</param>
+/// <param name="Mean">Their mean, <c>[C, H, W]</c>.</param>
+/// <param name="Spread">Their standard deviation per pixel, <c>[C, H, W]</c>; zeros for one sample.</param>
+/// <param name="PseudoInverse">H⁺y with the exact pseudo-inverse, <c>[C, H, W]</c>; zeros where there is no measurement.</param>
+/// <param name="Failures">Samples that diverged.</param>
+/// <param name="Evaluations">Evaluations of the network, in images.</param>
+/// <param name="ForwardCalls">Images that H was applied to.</param>
+/// <param name="InverseCalls">Measurements that H⁺ was applied to.</param>
+/// <param name="Cancelled">Whether the run was cancelled; the finished samples are here all the same.</param>
+public sealed record RestoredImage(
+    Tensor Samples,
+    Tensor Mean,
+    Tensor Spread,
+    Tensor PseudoInverse,
+    IReadOnlyList<SampleFailure> Failures,
+    long Evaluations,
+    long ForwardCalls,
+    long InverseCalls,
+    bool Cancelled
+) : IDisposable
+{
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        Samples.Dispose();
+        Mean.Dispose();
+        Spread.Dispose();
+        PseudoInverse.Dispose();
+    }
+}

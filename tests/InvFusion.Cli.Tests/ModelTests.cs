@@ -1,0 +1,75 @@
+using InvFusion.Formats.Safetensors;
+using InvFusion.Formats.Tests.PyTorch;
+using InvFusion.Testing;
+using Xunit;
+
+namespace InvFusion.Cli.Tests;
+
+/// <summary><c>model</c> from end to end.</summary>
+public sealed class ModelTests(CliWorld world)
+{
+    [Fact]
+    public async Task AModelIsDescribed()
+    {
+        var text = (await world.Run("model info model.safetensors")).Expect(0);
+        Assert.Contains("InvFusion, 3×16×16, patch 2", text.Output);
+        Assert.Contains("level 0: width 48, depth 1, neighborhood 3, joint", text.Output);
+        var json = (await world.Run("model info model.safetensors --json")).Expect(0).Json;
+        using var file = SafetensorsFile.Open(world.At("model.safetensors"));
+        Assert.Equal(file.Tensors.Count, json.GetProperty("tensors").GetInt32());
+        Assert.Equal(16, json.GetProperty("network").GetProperty("resolution").GetInt32());
+    }
+
+    [Fact]
+    public async Task AConvertedModelIsHalfTheSizeAndRestores()
+    {
+        (await world.Run("model convert model.safetensors half.safetensors --dtype bf16 --quiet")).Expect(0);
+        var ratio = new FileInfo(world.At("half.safetensors")).Length / (double)new FileInfo(world.At("model.safetensors")).Length;
+        Assert.InRange(ratio, 0.45, 0.6);
+        (await world.Run("restore face.png --simulate -d sr:2 --model half.safetensors --steps 1 --samples 1 --out half -q")).Expect(0);
+    }
+
+    [Fact]
+    public async Task APyTorchCheckpointIsConverted()
+    {
+        File.WriteAllText(world.At("network.json"), CliWorld.Network.ToJson());
+        WriteCheckpoint("checkpoint.pt");
+        (await world.Run("model convert checkpoint.pt converted.safetensors --network network.json")).Expect(0);
+
+        using SafetensorsFile original = SafetensorsFile.Open(world.At("model.safetensors")),
+            converted = SafetensorsFile.Open(world.At("converted.safetensors"));
+        Assert.Equal(original.Tensors.Keys.Order(), converted.Tensors.Keys.Order());
+        Assert.All(original.Tensors.Keys, name => Assert.Equal(original.ReadSingles(name), converted.ReadSingles(name)));
+    }
+
+    [Fact]
+    public async Task VectorsAreVerifiedAndAWrongNumberIsSeen()
+    {
+        var good = (await world.Run("model", "verify", Goldens.Selection, "--filter", "blocks/norms", "--threads", "1")).Expect(0);
+        Assert.Contains("blocks/norms", good.Output);
+
+        var copy = Directory.CreateDirectory(world.At("golden/blocks/norms")).FullName;
+        foreach (var file in Directory.GetFiles(Path.Combine(Goldens.Selection, "blocks", "norms")))
+            File.Copy(file, Path.Combine(copy, Path.GetFileName(file)));
+        var bytes = File.ReadAllBytes(Path.Combine(copy, "rms_out.npy"));
+        bytes[^1] ^= 0x80; // the sign of the last number
+        File.WriteAllBytes(Path.Combine(copy, "rms_out.npy"), bytes);
+        var bad = (await world.Run("model verify golden")).Expect(1);
+        Assert.Contains("rms_out", bad.Output);
+    }
+
+    private void WriteCheckpoint(string name)
+    {
+        using var file = SafetensorsFile.Open(world.At("model.safetensors"));
+        var (storages, state) = (new List<(string, byte[])>(), new Dictionary<string, object?>());
+        foreach (var (tensor, entry) in file.Tensors)
+        {
+            var values = file.ReadSingles(tensor);
+            var key = $"{storages.Count}";
+            state[tensor] = new Tensor("FloatStorage", key, values.Length, 0, entry.Shape, Tensor.Contiguous(entry.Shape));
+            storages.Add((key, TorchFile.Singles(values)));
+        }
+        var pickle = PickleWriter.Write(new Dictionary<string, object?> { ["ema"] = state });
+        File.WriteAllBytes(world.At(name), TorchFile.Zip(pickle, [.. storages]));
+    }
+}

@@ -1,0 +1,107 @@
+using System.Text.Json;
+using Xunit;
+
+namespace InvFusion.Cli.Tests;
+
+/// <summary><c>restore</c> from end to end.</summary>
+public sealed class RestoreTests(CliWorld world)
+{
+    private const string Common = "--model model.safetensors --precision fp32 --steps 3 --samples 3 --seed 7";
+
+    [Theory]
+    [InlineData("box:2,2,12,12", "face")]
+    [InlineData("mask:mask.png", "face")]
+    [InlineData("sr:4", "wide")]
+    [InlineData("random-matrix:rows=16", "face")]
+    public async Task ASimulatedRestorationWritesPicturesAndAReport(string degradation, string image)
+    {
+        var folder = $"simulate-{degradation.Split(':')[0]}";
+        var result = (await world.Run($"restore {image}.png --simulate -d {degradation} {Common} --out {folder}")).Expect(0);
+
+        var report = Report($"{folder}/{image}");
+        var files = report.GetProperty("files").EnumerateArray().Select(f => f.GetString()!).ToArray();
+        string[] always = ["sheet.png", "mean.png", "spread.png", "pinv.png", "truth.png", "sample-00.png", "sample-02.png", "report.json"];
+        Assert.Empty(always.Except(files));
+        Assert.Equal(files.Order(), Directory.GetFiles(world.At($"{folder}/{image}")).Select(Path.GetFileName).Order());
+        Assert.All(files.Where(f => f.EndsWith(".png")), f => world.Load($"{folder}/{image}/{f}"));
+        Assert.NotEqual(
+            0,
+            CliWorld.Difference(world.Load($"{folder}/{image}/sample-00.png"), world.Load($"{folder}/{image}/sample-01.png"))
+        );
+
+        Assert.Equal(3 * 5, report.GetProperty("evaluations").GetInt32()); // Heun: two a step, one for the last
+        Assert.True(report.GetProperty("forwardCalls").GetInt32() > 0);
+        Assert.Equal(degradation, report.GetProperty("degradation").GetString());
+        Assert.Equal(3, report.GetProperty("consistency").GetArrayLength());
+        Assert.Equal(3, report.GetProperty("sampleQuality").GetArrayLength());
+        Assert.InRange(report.GetProperty("mean").GetProperty("psnr").GetDouble(), -20, 80);
+        Assert.False(report.GetProperty("cancelled").GetBoolean());
+        Assert.Equal(image == "wide", result.Error.Contains("resized and centre-cropped to 16×16"));
+        // Not a terminal: plain lines for the progress, then the summary.
+        Assert.Contains($"{image}.png: 5 of 5 evaluations", result.Error);
+        Assert.Contains("3 samples in", result.ErrorLines[^1]);
+        Assert.Empty(result.Output);
+    }
+
+    [Fact]
+    public async Task EqualSeedsGiveEqualPicturesWhateverTheBatch()
+    {
+        const string Arguments = $"restore face.png --simulate -d box:0,0,8,16 --noise 0.1 {Common}";
+        var json = (await world.Run($"{Arguments} --out once --quiet --json")).Expect(0);
+        Assert.Empty(json.Error);
+        Assert.Equal(3, json.Json.GetProperty("samples").GetInt32());
+        (await world.Run($"{Arguments} --out twice")).Expect(0);
+        (await world.Run($"{Arguments} --out single --batch 1")).Expect(0);
+
+        foreach (var path in Directory.GetFiles(world.At("once/face"), "*.png"))
+        {
+            var name = Path.GetFileName(path);
+            if (name == "sheet.png") // shows the time that it took
+                continue;
+            Assert.Equal(File.ReadAllBytes(path), File.ReadAllBytes(world.At($"twice/face/{name}")));
+            if (name != "spread.png") // a heat map scaled by its largest value
+                Assert.InRange(CliWorld.Difference(world.Load($"once/face/{name}"), world.Load($"single/face/{name}")), 0, 1);
+        }
+    }
+
+    [Fact]
+    public async Task WhatAPictureShowsInTheHoleOfItsMaskDoesNotMatter()
+    {
+        foreach (var (name, grey) in new[] { ("black", 0), ("white", 255) })
+        {
+            var picture = CliWorld.Picture(CliWorld.Size, CliWorld.Size, 3);
+            for (var i = 0; i < picture.Pixels.Length; i++)
+                if (CliWorld.InHole(i / 3 % CliWorld.Size, i / 3 / CliWorld.Size))
+                    picture.Pixels[i] = (byte)grey;
+            world.Save($"{name}.png", picture);
+        }
+        var result = (await world.Run($"restore black.png white.png -d mask:mask.png {Common} --out holes --json --quiet")).Expect(0);
+
+        Assert.Empty(result.Error);
+        Assert.Equal(["black.png", "white.png"], result.Json.EnumerateArray().Select(r => r.GetProperty("input").GetString()));
+        Assert.All(result.Json.EnumerateArray(), r => Assert.False(r.TryGetProperty("mean", out _))); // the truth is not known
+        Assert.Equal(File.ReadAllBytes(world.At("holes/black/sample-02.png")), File.ReadAllBytes(world.At("holes/white/sample-02.png")));
+    }
+
+    [Fact]
+    public async Task AMeasuredBlurredPictureIsTakenAsItIs()
+    {
+        (await world.Run($"restore face.png -d blur:sigma=1.5 {Common} --out blurred")).Expect(0);
+        Assert.InRange(CliWorld.Difference(world.Load("face.png"), world.Load("blurred/face/measurement.png")), 0, 1);
+    }
+
+    [Fact]
+    public async Task AMeasurementThatDegradeWroteIsRestoredLikeTheSimulatedOne()
+    {
+        const string Degradation = "-d random-matrix:rows=16,seed=3";
+        var degraded = (await world.Run($"degrade face.png {Degradation} --out degraded --json")).Expect(0);
+        Assert.Equal(16, degraded.Json.GetProperty("measurementLength").GetInt32());
+        (await world.Run($"restore degraded/y.npy {Degradation} {Common} --out from-file")).Expect(0);
+        (await world.Run($"restore face.png --simulate {Degradation} {Common} --out from-image")).Expect(0);
+        foreach (var name in new[] { "pinv.png", "sample-00.png", "mean.png" })
+            Assert.Equal(File.ReadAllBytes(world.At($"from-image/face/{name}")), File.ReadAllBytes(world.At($"from-file/y/{name}")));
+    }
+
+    private JsonElement Report(string folder) =>
+        JsonSerializer.Deserialize<JsonElement>(File.ReadAllText(world.At($"{folder}/report.json")));
+}

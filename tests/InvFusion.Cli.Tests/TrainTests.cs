@@ -1,0 +1,73 @@
+using System.Text.Json;
+using InvFusion.Models;
+using InvFusion.Training;
+using Xunit;
+
+namespace InvFusion.Cli.Tests;
+
+/// <summary><c>train</c> from end to end.</summary>
+public sealed class TrainTests(CliWorld world)
+{
+    [Fact]
+    public async Task ARunIsTrainedAndGoesOnWhereItEnded()
+    {
+        WriteOptions("run.json", images: 32);
+        var first = (await world.Run("train --config run.json --out run --threads 1")).Expect(0);
+        Assert.Contains("32 of 32 images, loss", first.Error);
+        Assert.True(File.Exists(world.At("run/state-000000000032.safetensors")));
+
+        var second = (await world.Run("train --out run --images 48 --threads 1")).Expect(0);
+        Assert.Contains("run: going on at image 32", second.ErrorLines[0]);
+        Assert.Equal([8, 16, 24, 32, 40, 48], StatsOf("run"));
+        using var network = NetworkFile.Load(world.At("run/network-ema.safetensors"));
+        Assert.Equal(CliWorld.Size, network.Configuration.Resolution);
+
+        var quiet = (await world.Run("train --out run --quiet")).Expect(0); // its own 48 images are seen: nothing to do
+        Assert.Empty(quiet.Error + quiet.Output);
+
+        (await world.Run("train --out run --images 64 --lr 0.01")).Expect(3).ExpectOneErrorLine("run|other options|rate");
+    }
+
+    [Fact]
+    public async Task CtrlCEndsARunWithACheckpointThatItGoesOnFrom()
+    {
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "sends SIGINT");
+        WriteOptions("long.json", images: 1 << 24);
+        using var program = world.Start("train --config long.json --out long --threads 1", line => line.Contains(" images, loss"));
+        await program.Awaited();
+        program.PressCtrlC();
+        var ended = (await program.End()).Expect(130);
+        Assert.Contains("cancelled; 'train --out long' goes on", ended.ErrorLines[^1]);
+
+        var state = Assert.Single(Directory.GetFiles(world.At("long"), "state-*.safetensors"));
+        var seen = long.Parse(Path.GetFileNameWithoutExtension(state)["state-".Length..]);
+        Assert.True(seen >= 8);
+        Assert.True(File.Exists(world.At("long/network-ema.safetensors")));
+        Assert.Empty(Directory.GetFiles(world.At("long"), "*.tmp"));
+
+        var on = (await world.Run($"train --out long --images {seen + 8}")).Expect(0);
+        Assert.Contains($"going on at image {seen}", on.ErrorLines[0]);
+        Assert.Equal(seen + 8, StatsOf("long").Last());
+    }
+
+    private void WriteOptions(string name, long images)
+    {
+        var options = new TrainingOptions
+        {
+            Data = "set.ifds",
+            Network = CliWorld.Network,
+            Degradations = ["box", "patches", "none"],
+            Batch = 8,
+            Images = images,
+            StatusImages = 8,
+            CheckpointImages = 1 << 20,
+        };
+        File.WriteAllText(world.At(name), options.ToJson());
+    }
+
+    private long[] StatsOf(string run) =>
+        [
+            .. File.ReadAllLines(world.At($"{run}/stats.jsonl"))
+                .Select(l => JsonSerializer.Deserialize<JsonElement>(l).GetProperty("images").GetInt64()),
+        ];
+}

@@ -1,0 +1,82 @@
+using Xunit;
+
+namespace InvFusion.Cli.Tests;
+
+/// <summary>Files that are missing, broken or of the wrong sort: one line that names them, the code for data, nothing left behind.</summary>
+public sealed class WrongFileTests(CliWorld world)
+{
+    private const string Restore = "restore face.png --simulate --steps 1 --samples 1 --model model.safetensors -d none";
+
+    [Theory]
+    [InlineData("restore nosuch.png --model model.safetensors", 4, "nosuch.png|no such file")]
+    [InlineData("restore images --model model.safetensors", 4, "images|folder")]
+    [InlineData("restore truncated.png --simulate --model model.safetensors", 4, "truncated.png")]
+    [InlineData("restore text.png --simulate --model model.safetensors", 4, "text.png")]
+    [InlineData("restore face.png --model face.png", 4, "face.png")]
+    [InlineData("restore face.png --model foreign.safetensors", 4, "foreign.safetensors|model convert")]
+    [InlineData("restore face.png --model truncated.safetensors", 4, "truncated.safetensors")]
+    [InlineData("restore face.png --model images", 4, "--model images|folder")]
+    [InlineData("restore face.png --model nosuch", 4, "--model nosuch|shipped")]
+    [InlineData("restore face.png --simulate --model model.safetensors -d mask:mask8.png", 4, "mask8.png|8×8|16×16")]
+    [InlineData("restore face.png --simulate --model model.safetensors -d mask:nosuch.png", 4, "nosuch.png")]
+    [InlineData("restore short.npy --model model.safetensors -d sr:4", 4, "short.npy|3 numbers|48")]
+    [InlineData("restore truncated.npy --model model.safetensors -d sr:4", 4, "truncated.npy")]
+    [InlineData("degrade text.png", 4, "text.png")]
+    [InlineData("train --config nosuch.json", 4, "nosuch.json|no such file")]
+    [InlineData("train --config images", 4, "images|folder")]
+    [InlineData("train --config bad.json", 3, "bad.json")]
+    [InlineData("train --config unknown-key.json", 3, "unknown-key.json|bacth")]
+    [InlineData("train --config misfit.json", 3, "set.ifds|3×16×16|dataset prepare --size 32")]
+    [InlineData("train --data nosuch --preset small64", 4, "nosuch")]
+    public async Task AWrongFileIsNamedInOneLine(string arguments, int exitCode, string words)
+    {
+        var folder = $"wrong-file-{Guid.NewGuid():N}";
+        (await world.Run($"{arguments} --out {folder}")).Expect(exitCode).ExpectOneErrorLine(words);
+        Assert.Empty(FilesIn(folder));
+    }
+
+    [Theory]
+    [InlineData("dataset info nosuch", 4, "nosuch|no such folder or file")]
+    [InlineData("dataset info text.png", 4, "text.png")]
+    [InlineData("dataset prepare images face.png/set.ifds --size 16 -q", 4, "face.png/set.ifds|cannot be written")]
+    [InlineData("model info face.png", 4, "face.png")]
+    [InlineData("model convert truncated.pt never.safetensors --preset small64", 4, "truncated.pt")]
+    [InlineData("model convert truncated.pt never.safetensors", 3, "--preset|--network")]
+    [InlineData("model convert model.safetensors never.safetensors --dtype fp8", 3, "--dtype fp8|bf16")]
+    [InlineData("model verify nosuch", 4, "nosuch")]
+    [InlineData($"{Restore} --out face.png", 4, "--out face.png|face.png")]
+    [InlineData($"{Restore} --out face.png/below", 4, "--out face.png/below|cannot be written")]
+    [InlineData("degrade face.png --out face.png/below", 4, "--out face.png/below|cannot be written")]
+    [InlineData("train --data set.ifds --preset small64 --out face.png/below", 3, "set.ifds|64")]
+    public async Task AWrongFileOfOtherCommandsIsNamedInOneLine(string arguments, int exitCode, string words)
+    {
+        (await world.Run(arguments)).Expect(exitCode).ExpectOneErrorLine(words);
+        Assert.False(File.Exists(world.At("never.safetensors")));
+    }
+
+    [Fact]
+    public async Task AFolderThatNobodyMayWriteIsNamed()
+    {
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "needs /proc");
+        (await world.Run($"{Restore} --out /proc/invfusion")).Expect(4).ExpectOneErrorLine("--out /proc/invfusion|cannot be written");
+    }
+
+    [Fact]
+    public async Task AFullDiskLeavesNoPartOfAFileAndNoReport()
+    {
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "limits the size of files by bash");
+        // A limit of 1 KiB a file stands for the disk that fills up: the small images fit, the sheet does not.
+        var start = new System.Diagnostics.ProcessStartInfo("bash") { WorkingDirectory = world.At("") };
+        start.ArgumentList.Add("-c");
+        start.ArgumentList.Add($"trap '' XFSZ; ulimit -f 1; exec \"${{DOTNET_HOST_PATH:-dotnet}}\" \"$0\" {Restore} --quiet --out full");
+        start.ArgumentList.Add(RunningProgram.Dll);
+        start.Environment["DOTNET_EnableWriteXorExecute"] = "0"; // the runtime's own memory files are larger
+        using var program = new RunningProgram(start);
+        (await program.End()).Expect(4).ExpectOneErrorLine(".png|cannot be written|free space");
+        Assert.NotEmpty(FilesIn("full"));
+        Assert.All(FilesIn("full"), file => world.Load(file)); // whole pictures: no report, nothing temporary
+    }
+
+    private string[] FilesIn(string folder) =>
+        Directory.Exists(world.At(folder)) ? Directory.GetFiles(world.At(folder), "*", SearchOption.AllDirectories) : [];
+}

@@ -1,0 +1,60 @@
+using Xunit;
+
+namespace InvFusion.Cli.Tests;
+
+/// <summary>Values that make no sense: one line that names option and value, the code for usage or configuration, nothing left behind.</summary>
+public sealed class WrongOptionTests(CliWorld world)
+{
+    [Theory]
+    [InlineData("-d box:9,9,1,1", 3, "box:9,9,1,1|x1")]
+    [InlineData("-d box:0,0,99,99", 3, "box:0,0,99,99|99|16")]
+    [InlineData("-d sr:0", 3, "sr:0|factor")]
+    [InlineData("-d sr:5", 3, "sr:5|16")]
+    [InlineData("-d motion:stride=3", 3, "motion:stride=3|stride")]
+    [InlineData("-d patches:keep=2", 3, "patches:keep=2|keep")]
+    [InlineData("-d unknown:1", 3, "unknown|choose from|box")]
+    [InlineData("--method nosuch", 3, "nosuch|edm")]
+    [InlineData("--method mmse --steps 4", 3, "mmse|steps")]
+    [InlineData("--steps 0", 3, "steps|0")]
+    [InlineData("--samples 0", 3, "--samples 0")]
+    [InlineData("--batch 0", 3, "--batch 0")]
+    [InlineData("--noise -1", 3, "--noise -1")]
+    [InlineData("--threads -1", 3, "--threads -1")]
+    [InlineData("--device tpu", 3, "--device tpu|cpu")]
+    [InlineData("--precision fp8", 3, "--precision fp8|bf16")]
+    [InlineData("--class 1", 3, "--class 1|no classes")]
+    [InlineData("--cfg 2", 3, "--cfg|--class")]
+    [InlineData("--model prior.safetensors", 3, "prior.safetensors|unconditional")]
+    [InlineData("--nosuch", 2, "--nosuch|--help")]
+    [InlineData("--samples many", 2, "--samples|many")]
+    [InlineData("--seed -1", 2, "--seed|-1")]
+    public async Task AWrongOptionOfRestoreIsNamedInOneLine(string arguments, int exitCode, string words)
+    {
+        var folder = $"wrong-option-{Guid.NewGuid():N}";
+        var model = arguments.Contains("--model") ? "" : "--model model.safetensors";
+        (await world.Run($"restore face.png --simulate {model} {arguments} --out {folder}")).Expect(exitCode).ExpectOneErrorLine(words);
+        Assert.False(
+            Directory.Exists(world.At(folder)) && Directory.GetFiles(world.At(folder), "*", SearchOption.AllDirectories).Length > 0
+        );
+    }
+
+    [Theory]
+    [InlineData("", 2, "command")]
+    [InlineData("nosuch", 2, "nosuch")]
+    [InlineData("degrade --nosuch", 2, "--nosuch|degrade")]
+    [InlineData("restore", 2, "restore")]
+    [InlineData("restore face.png other/face.png --model model.safetensors", 3, "face.png|other/face.png|rename")]
+    [InlineData("restore face.png --model model.safetensors -d random-matrix:rows=4 --out never", 3, "face.png|.npy|--simulate")]
+    [InlineData("sample --model prior.safetensors --samples -3 --out never", 3, "--samples -3")]
+    [InlineData("degrade face.png --size 0 --out never", 3, "--size 0")]
+    [InlineData("degrade face.png --noise -1 --out never", 3, "--noise -1")]
+    [InlineData("train --out never", 3, "--config|--data|--preset")]
+    [InlineData("train --data set.ifds --preset nosuch --out never", 3, "nosuch")]
+    [InlineData("dataset prepare images never.ifds --size 0", 3, "size|0")]
+    [InlineData("dataset prepare images never.ifds", 2, "--size")]
+    public async Task AWrongCommandLineIsExplainedInOneLine(string arguments, int exitCode, string words)
+    {
+        (await world.Run(arguments)).Expect(exitCode).ExpectOneErrorLine(words);
+        Assert.False(Path.Exists(world.At("never")) || Path.Exists(world.At("never.ifds")) || Path.Exists(world.At("out")));
+    }
+}

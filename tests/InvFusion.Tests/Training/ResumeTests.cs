@@ -1,0 +1,173 @@
+using InvFusion.Models;
+using InvFusion.Testing;
+using InvFusion.Tests.Diffusion;
+using InvFusion.Tests.Runtime;
+using InvFusion.Training;
+using Xunit;
+
+namespace InvFusion.Tests.Training;
+
+[Collection(TorchTests.Collection), NoTensorLeaks]
+public sealed class ResumeTests : IDisposable
+{
+    private readonly TemporaryFolder _folder = new();
+    private readonly SingleThread _thread = new();
+
+    public void Dispose()
+    {
+        _thread.Dispose();
+        _folder.Dispose();
+    }
+
+    private string A => _folder["a"];
+    private string B => _folder["b"];
+
+    [Theory]
+    [InlineData("fp32", NetworkKind.InvFusion, 0)]
+    [InlineData("bf16", NetworkKind.InvFusion, 0)]
+    [InlineData("fp32", NetworkKind.Blind, 3)]
+    [InlineData("fp32", NetworkKind.Unconditional, 0)]
+    public void A_resumed_run_is_equal_to_an_uninterrupted_one_to_the_bit(string precision, NetworkKind kind, int classes)
+    {
+        var options = TestRuns.Options with
+        {
+            Precision = precision,
+            Network = TestRuns.Options.Network with { Kind = kind, Classes = classes },
+        };
+        TestRuns.Run(options, A);
+        TestRuns.Run(options with { Images = 16 }, B);
+        TestRuns.Run(options, B);
+        AssertSame();
+        Assert.Equal(Losses(A), Losses(B));
+    }
+
+    [Fact]
+    public void A_cancelled_run_leaves_a_checkpoint_and_goes_on_from_it()
+    {
+        var options = TestRuns.Options with { CheckpointImages = 1000 };
+        TestRuns.Run(options, A);
+        TestRuns.RunUntil(8, options, B);
+        Assert.EndsWith("000000000008.safetensors", TestRuns.Checkpoints(B).Single());
+        TestRuns.RunUntil(20, options, B);
+        TestRuns.Run(options, B);
+        AssertSame();
+    }
+
+    [Fact]
+    public void A_run_that_is_cancelled_before_it_starts_can_be_started_later()
+    {
+        TestRuns.Run(TestRuns.Options, A);
+        TestRuns.Run(TestRuns.Options, B, cancellation: new CancellationToken(canceled: true));
+        TestRuns.Run(TestRuns.Options, B);
+        AssertSame();
+    }
+
+    [Fact]
+    public void Statistics_that_ran_ahead_of_the_checkpoint_are_dropped()
+    {
+        TestRuns.Run(TestRuns.Options, A);
+        TestRuns.Run(TestRuns.Options with { Images = 28, CheckpointImages = 8, KeepCheckpoints = 9 }, B);
+        // As a kill after image 28 leaves it: the newest whole checkpoint is older, the last line is torn.
+        foreach (var newer in TestRuns.Checkpoints(B).Where(c => !c.EndsWith("16.safetensors", StringComparison.Ordinal)))
+            File.Delete(newer);
+        File.AppendAllText(Stats(B), """{"images":32,"totalIm""");
+        TestRuns.Run(TestRuns.Options, B);
+        Assert.Equal([4, 8, 12, 16, 20, 24, 28, 32], Images(B));
+        Assert.Equal(Losses(A), Losses(B));
+        AssertSame();
+    }
+
+    [Fact]
+    public void A_finished_run_stays_as_it_is_and_can_be_prolonged()
+    {
+        TestRuns.Run(TestRuns.Options with { Images = 48 }, A);
+        TestRuns.Run(TestRuns.Options, B);
+        var before = File.ReadAllText(Stats(B));
+        TestRuns.Run(TestRuns.Options, B);
+        Assert.Equal(before, File.ReadAllText(Stats(B)));
+        TestRuns.Run(TestRuns.Options with { Images = 48 }, B);
+        AssertSame();
+    }
+
+    [Fact]
+    public void Changed_options_are_refused_by_name()
+    {
+        TestRuns.RunUntil(4, TestRuns.Options, A);
+        var options = File.ReadAllText(Path.Combine(A, "options.json"));
+        var error = Assert.Throws<ConfigurationException>(() => TestRuns.Run(TestRuns.Options with { Seed = 8 }, A));
+        Assert.Contains("seed: 7, now 8", error.Message);
+        Assert.Equal(options, File.ReadAllText(Path.Combine(A, "options.json")));
+    }
+
+    public static TheoryData<string> Damages => ["truncated", "empty", "weights", "images", "names"];
+
+    [Theory, MemberData(nameof(Damages))]
+    public void A_damaged_checkpoint_is_passed_over_with_a_warning(string damage)
+    {
+        TestRuns.Run(TestRuns.Options, A);
+        TestRuns.Run(TestRuns.Options with { Images = 24, CheckpointImages = 8 }, B);
+        var newest = TestRuns.Checkpoints(B)[0];
+        Damage(newest, damage);
+        var warnings = new List<string>();
+        TestRuns.Run(TestRuns.Options, B, warnings);
+        Assert.Contains("24.safetensors", Assert.Single(warnings));
+        AssertSame();
+    }
+
+    [Fact]
+    public void A_damaged_checkpoint_does_not_push_out_the_whole_ones()
+    {
+        var options = TestRuns.Options with { CheckpointImages = 8, KeepCheckpoints = 1 };
+        TestRuns.RunUntil(24, options, B);
+        Damage(TestRuns.Checkpoints(B)[0], "truncated");
+        TestRuns.RunUntil(8, options, B);
+        var warnings = new List<string>();
+        using var images = new GeneratedSet();
+        using var trainer = new Trainer(options, B, images, warnings.Add);
+        Assert.Equal(8, trainer.ImagesSeen);
+        Assert.Empty(warnings);
+    }
+
+    private static void Damage(string path, string damage)
+    {
+        var bytes = File.ReadAllBytes(path);
+        switch (damage)
+        {
+            case "truncated":
+                bytes = bytes[..(bytes.Length / 2)];
+                break;
+            case "empty":
+                bytes = [];
+                break;
+            case "weights":
+                bytes[^(bytes.Length / 3)] ^= 4;
+                break;
+            case "images": // in the header, where it still reads well: "24" becomes "25"
+                bytes[bytes.AsSpan().IndexOf("\"images\":\"24\""u8) + 11] ^= 1;
+                break;
+            case "names": // the moments under another name
+                "fiRst"u8.CopyTo(bytes.AsSpan(bytes.AsSpan().IndexOf("adam/first"u8) + 5));
+                break;
+        }
+        File.WriteAllBytes(path, bytes);
+    }
+
+    private void AssertSame()
+    {
+        TestRuns.AssertSameState(TestRuns.Checkpoints(A)[0], TestRuns.Checkpoints(B)[0]);
+        Assert.Equal(
+            File.ReadAllBytes(Path.Combine(A, "network-ema.safetensors")),
+            File.ReadAllBytes(Path.Combine(B, "network-ema.safetensors"))
+        );
+    }
+
+    private static string Stats(string folder) => Path.Combine(folder, "stats.jsonl");
+
+    private static IEnumerable<TrainingStatus> Lines(string folder) =>
+        File.ReadLines(Stats(folder)).Select(l => InvFusion.Configuration.ConfigurationJson.Read<TrainingStatus>(l, "stats"));
+
+    private static IEnumerable<long> Images(string folder) => Lines(folder).Select(s => s.Images);
+
+    private static IEnumerable<(long, double, double, double)> Losses(string folder) =>
+        Lines(folder).Select(s => (s.Images, s.Loss, s.Consistency, s.LearningRate));
+}

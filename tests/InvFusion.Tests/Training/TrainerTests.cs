@@ -1,0 +1,136 @@
+using InvFusion.Models;
+using InvFusion.Testing;
+using InvFusion.Tests.Diffusion;
+using InvFusion.Tests.Models;
+using InvFusion.Tests.Runtime;
+using InvFusion.Training;
+using TorchSharp;
+using Xunit;
+using static TorchSharp.torch;
+
+namespace InvFusion.Tests.Training;
+
+[Collection(TorchTests.Collection), NoTensorLeaks]
+public sealed class TrainerTests : IDisposable
+{
+    private readonly TemporaryFolder _folder = new();
+
+    private readonly SingleThread _thread = new(); // threads that wait for each other on a busy machine take minutes
+
+    public void Dispose()
+    {
+        _thread.Dispose();
+        _folder.Dispose();
+    }
+
+    [Theory]
+    [InlineData(32, 3, "3×16×16")]
+    [InlineData(16, 1, "3×16×16")]
+    public void Images_that_do_not_fit_the_network_are_refused(int size, int channels, string needed)
+    {
+        using var images = new GeneratedSet(size: size, channels: channels);
+        var error = Assert.Throws<ConfigurationException>(() => new Trainer(TestRuns.Options, _folder.Root, images));
+        Assert.StartsWith("generated: ", error.Message);
+        Assert.Contains(needed, error.Message);
+        Assert.Empty(Directory.GetFiles(_folder.Root));
+    }
+
+    [Fact]
+    public void Classes_that_do_not_fit_the_network_are_refused()
+    {
+        using var images = new GeneratedSet(classes: 2);
+        var options = TestRuns.Options with { Network = TestNetworks.Configuration with { Classes = 3 } };
+        var error = Assert.Throws<ConfigurationException>(() => new Trainer(options, _folder.Root, images));
+        Assert.Contains("2 classes, the network 3", error.Message);
+    }
+
+    [Fact]
+    public void The_number_of_live_tensors_does_not_grow()
+    {
+        var counts = new List<long>();
+        using var images = new GeneratedSet();
+        using (var trainer = new Trainer(TestRuns.Options with { Images = 64 }, _folder.Root, images))
+            trainer.Run(new TestRuns.Watcher(_ => counts.Add(DisposeScopeManager.Statistics.ThreadTotalLiveCount)));
+        Assert.Equal(16, counts.Count);
+        Assert.Single(counts.Distinct());
+    }
+
+    [Fact]
+    public void The_loss_goes_down()
+    {
+        using var images = new GeneratedSet(count: 4);
+        var losses = new List<double>();
+        var options = TestRuns.Options with
+        {
+            Batch = 4,
+            Rounds = 1,
+            Images = 4 * 60,
+            StatusImages = 4,
+            CheckpointImages = 10_000,
+            LearningRate = new() { Rate = 5e-3, RampUpImages = 20 },
+        };
+        using (var trainer = new Trainer(options, _folder.Root, images))
+            trainer.Run(new TestRuns.Watcher(status => losses.Add(status.Loss)));
+        Assert.Equal(60, losses.Count);
+        double first = losses.Take(10).Average(),
+            last = losses.TakeLast(10).Average();
+        Assert.True(last < first - 0.5, $"mean loss of the first ten steps {first:F3}, of the last ten {last:F3}");
+    }
+
+    [Fact]
+    public void The_average_is_a_network_file_that_follows_the_weights()
+    {
+        using var scope = NewDisposeScope();
+        using var images = new GeneratedSet();
+        using var trainer = new Trainer(TestRuns.Options, _folder.Root, images);
+        trainer.Run();
+        using var average = NetworkFile.Load(_folder["network-ema.safetensors"]);
+        var weights = trainer.Network.state_dict();
+        foreach (var (name, buffer) in average.named_buffers())
+            TensorAssert.SameBits(weights[name], buffer, name);
+        TensorAssert.Differs(weights["unet.patch_in.proj.weight"], average.state_dict()["unet.patch_in.proj.weight"], 0);
+        TensorAssert.Close(weights["unet.patch_in.proj.weight"], average.state_dict()["unet.patch_in.proj.weight"], 0.05);
+    }
+
+    [Fact]
+    public void A_warm_start_begins_with_the_weights_of_the_file()
+    {
+        using var scope = NewDisposeScope();
+        using var images = new GeneratedSet();
+        using var network = TestNetworks.Create(TestNetworks.Configuration);
+        NetworkFile.Save(_folder["start.safetensors"], network.Configuration, network.state_dict());
+        var options = TestRuns.Options with { WarmStart = _folder["start.safetensors"] };
+        using var trainer = new Trainer(options, _folder["run"], images);
+        var state = trainer.Network.state_dict();
+        foreach (var (name, tensor) in network.state_dict())
+            TensorAssert.SameBits(tensor, state[name], name);
+        trainer.SaveAverage(_folder["average.safetensors"]);
+        using var average = NetworkFile.Load(_folder["average.safetensors"]);
+        foreach (var (name, tensor) in average.state_dict())
+            TensorAssert.SameBits(tensor, state[name], name);
+    }
+
+    [Fact]
+    public void A_run_whose_loss_is_no_number_ends_with_a_divergence()
+    {
+        using var images = new GeneratedSet();
+        using var trainer = new Trainer(TestRuns.Options with { Images = 10_000 }, _folder.Root, images);
+        using (no_grad())
+            foreach (var parameter in trainer.Network.parameters())
+                parameter.fill_(float.NaN);
+        var error = Assert.Throws<DivergenceException>(() => trainer.Run());
+        Assert.Contains("lower learning rate", error.Message);
+        Assert.InRange(trainer.ImagesSeen, 1, 80);
+    }
+
+    [Fact]
+    public void Only_the_newest_checkpoints_are_kept()
+    {
+        TestRuns.Run(TestRuns.Options with { CheckpointImages = 4, KeepCheckpoints = 3 }, _folder.Root);
+        Assert.Equal(
+            ["state-000000000032.safetensors", "state-000000000028.safetensors", "state-000000000024.safetensors"],
+            TestRuns.Checkpoints(_folder.Root).Select(Path.GetFileName)
+        );
+        Assert.Empty(Directory.GetFiles(_folder.Root, "*.tmp"));
+    }
+}

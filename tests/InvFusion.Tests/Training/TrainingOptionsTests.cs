@@ -1,0 +1,141 @@
+using InvFusion.Models;
+using InvFusion.Training;
+using Xunit;
+
+namespace InvFusion.Tests.Training;
+
+public class TrainingOptionsTests
+{
+    private static readonly TrainingOptions Options = TestRuns.Options;
+
+    [Fact]
+    public void Json_round_trip_keeps_every_value()
+    {
+        var options = Options with
+        {
+            Loss = new() { LogSigmaMean = -1.25 },
+            Ema = new() { PublicRampUp = true },
+            LearningRate = new() { CoolDownImages = 12 },
+            WarmStart = "a.safetensors",
+            SharedDegradations = true,
+            Seed = ulong.MaxValue,
+            Degradations = ["sr", "box"],
+        };
+        var read = TrainingOptions.FromJson(options.ToJson(), "test");
+        Assert.Equal(options.ToJson(), read.ToJson());
+        Assert.Equal((options.Loss, options.Ema, options.LearningRate, options.Seed), (read.Loss, read.Ema, read.LearningRate, read.Seed));
+    }
+
+    [Fact]
+    public void Keys_that_are_left_out_keep_their_defaults()
+    {
+        var json =
+            $$"""{"data": "x", "network": {{TestRuns.Options.Network.ToJson()}}, "loss": {"logSigmaStd": 2}, /* why */ "batch": 4,}""";
+        var read = TrainingOptions.FromJson(json, "test");
+        Assert.Equal(
+            (4, 1, 1L << 20, "auto", true, 2),
+            (read.Batch, read.Rounds, read.Images, read.Precision, read.HorizontalFlip, read.KeepCheckpoints)
+        );
+        Assert.Equal((-0.8, 2.0), (read.Loss.LogSigmaMean, read.Loss.LogSigmaStd));
+        Assert.Equal((5e-5, 32768.0), (read.LearningRate.Rate, read.LearningRate.ReferenceBatches));
+        Assert.Equal(7, read.Degradations.Count);
+    }
+
+    [Theory]
+    [InlineData("""{"data": "x", "network": NET, "bach": 4}""", "bach")]
+    [InlineData("""{"data": "x", "network": NET, "loss": {"mean": 1}}""", "mean")]
+    [InlineData("""{"data": "x", "network": NET, "loss": null}""", "loss")]
+    [InlineData("""{"data": "x", "network": NET, "degradations": null}""", "degradations")]
+    [InlineData("""{"data": "x", "network": NET, "degradations": [null]}""", "degradations")]
+    [InlineData("""{"data": "x", "network": NET, "batch": 1.5}""", "batch")]
+    [InlineData("""{"data": "x", "network": NET, "seed": -1}""", "seed")]
+    [InlineData("""{"network": NET}""", "data")]
+    [InlineData("""{"data": "x"}""", "network")]
+    [InlineData("""{"data": "x", "network": {"resolution": 16, "patch": 2, "levels": []}}""", "levels")]
+    public void A_text_that_is_no_run_is_refused_with_file_and_key(string json, string key)
+    {
+        json = json.Replace("NET", Options.Network.ToJson());
+        var error = Assert.Throws<ConfigurationException>(() => TrainingOptions.FromJson(json, "run.json"));
+        Assert.StartsWith("run.json: ", error.Message);
+        Assert.Contains(key, error.Message);
+    }
+
+    public static TheoryData<string, TrainingOptions> Nonsense =>
+        new()
+        {
+            { "batch", Options with { Batch = 0 } },
+            { "rounds", Options with { Rounds = 0 } },
+            { "images", Options with { Images = 0 } },
+            { "sigmaY", Options with { SigmaY = -0.1 } },
+            { "sigmaY", Options with { SigmaY = double.NaN } },
+            { "learningRate.rate", Options with { LearningRate = new() { Rate = 0 } } },
+            { "learningRate.rate", Options with { LearningRate = new() { Rate = double.NaN } } },
+            { "learningRate.referenceBatches", Options with { LearningRate = new() { ReferenceBatches = double.NaN } } },
+            { "learningRate.rampUpImages", Options with { LearningRate = new() { RampUpImages = -1 } } },
+            { "learningRate.coolDownImages", Options with { LearningRate = new() { CoolDownImages = double.NaN } } },
+            { "ema.halfLifeImages", Options with { Ema = new() { HalfLifeImages = double.NaN } } },
+            { "ema.halfLifeImages", Options with { Ema = new() { HalfLifeImages = 0 } } },
+            { "ema.rampUpRatio", Options with { Ema = new() { RampUpRatio = -1 } } },
+            { "loss.logSigmaStd", Options with { Loss = new() { LogSigmaStd = 0 } } },
+            { "loss.logSigmaStd", Options with { Loss = new() { LogSigmaStd = double.PositiveInfinity } } },
+            { "loss.logSigmaMean", Options with { Loss = new() { LogSigmaMean = double.NaN } } },
+            { "statusImages", Options with { StatusImages = 0 } },
+            { "checkpointImages", Options with { CheckpointImages = -1 } },
+            { "gridImages", Options with { GridImages = -1 } },
+            { "keepCheckpoints", Options with { KeepCheckpoints = 0 } },
+            { "degradations", Options with { Degradations = [] } },
+            { "rain", Options with { Degradations = ["box", "rain"] } },
+            { "fp16", Options with { Precision = "fp16" } },
+            { "dropout", Options with { Network = Options.Network with { Dropout = 2 } } },
+        };
+
+    [Theory, MemberData(nameof(Nonsense), DisableDiscoveryEnumeration = true)]
+    public void A_value_out_of_range_is_refused_by_its_key(string key, TrainingOptions options)
+    {
+        var error = Assert.Throws<ConfigurationException>(() => options.Validate("run.json"));
+        Assert.Contains(key, error.Message);
+        Assert.StartsWith("run.json: ", error.Message);
+    }
+
+    public static TheoryData<string, TrainingOptions> Changes =>
+        new()
+        {
+            { "seed", Options with { Seed = 8 } },
+            { "batch", Options with { Batch = 4 } },
+            { "rate", Options with { LearningRate = Options.LearningRate with { Rate = 1e-3 } } },
+            { "logSigmaMean", Options with { Loss = new() { LogSigmaMean = 0 } } },
+            {
+                "width",
+                Options with
+                {
+                    Network = Options.Network with { Levels = [Options.Network.Levels[0], Options.Network.Levels[1] with { Width = 96 }] },
+                }
+            },
+            { "kind", Options with { Network = Options.Network with { Kind = NetworkKind.Blind } } },
+            { "precision", Options with { Precision = "bf16" } },
+            { "motion", Options with { Degradations = ["motion"] } },
+            { "horizontalFlip", Options with { HorizontalFlip = false } },
+            // The same lines in another order: another mixture, so another run.
+            { "degradations", Options with { Degradations = [.. Options.Degradations.Reverse()] } },
+            // The two levels change places: no line is new, but the network is another.
+            { "levels", Options with { Network = Options.Network with { Levels = [.. Options.Network.Levels.Reverse()] } } },
+            // A value that occurs elsewhere in the file.
+            { "rounds", Options with { Rounds = 1 } },
+        };
+
+    [Theory, MemberData(nameof(Changes), DisableDiscoveryEnumeration = true)]
+    public void A_run_does_not_go_on_under_options_that_change_its_results(string key, TrainingOptions options)
+    {
+        var error = Assert.Throws<ConfigurationException>(() => options.CheckResumable(Options, "runs/a"));
+        Assert.StartsWith("runs/a: ", error.Message);
+        Assert.Contains(key, error.Message);
+        Assert.Contains("options.json", error.Message);
+    }
+
+    [Fact]
+    public void Lengths_and_intervals_may_change() =>
+        (Options with { Images = 99, StatusImages = 1, CheckpointImages = 2, GridImages = 3, KeepCheckpoints = 4 }).CheckResumable(
+            Options,
+            "run"
+        );
+}
