@@ -4,9 +4,9 @@ namespace InvFusion.Degradations;
 
 /// <summary>A <see cref="FourierOperator"/> whose pseudo-inverse is exact on images, not on the doubled canvas. All of it is computed in double.</summary>
 /// <remarks>
-/// With G the blur and decimation in pixels, y = FFT(G x) and H⁺ = Gᵀ(GGᵀ)⁺·Re IFFT. A small GGᵀ is decomposed once, with a sharp cutoff, and obeys every law of a
-/// pseudo-inverse. For a large one conjugate gradients stop after a fixed number of steps: ‖Hx - y‖ is then a thousandth or less of ‖y‖. (E, which diagonalises GGᵀ on the
-/// canvas, is no preconditioner for the image: the crop moves small singular values everywhere, and convergence gets slower.)
+/// With G the blur and decimation in pixels, y = FFT(G x) and H⁺ = Gᵀ(GGᵀ)⁺·Re IFFT. A small GGᵀ is decomposed once, with a sharp cutoff, and obeys every
+/// law of a pseudo-inverse. For a large one conjugate gradients stop after a fixed number of steps: on the measurement of white noise ‖Hx - y‖ is then two
+/// thousandths of ‖y‖. (E, which diagonalises GGᵀ on the canvas, is no preconditioner for the image: the crop moves small singular values everywhere.)
 /// </remarks>
 internal sealed class ExactFourierOperator(FourierOperator network, int largestDense = ExactFourierOperator.LargestDense)
     : LinearOperator(network.Image, network.BatchSize, network.MeasurementLength)
