@@ -70,6 +70,7 @@ public static class GoldenVerifier
         try
         {
             using var scope = NewDisposeScope();
+            using var gradients = enable_grad(); // whatever mode the caller or the case before has left
             var golden = GoldenCase.Open(Path.Combine(folder, name), name);
             var comparison = new Comparison(CaseKinds.Tolerance);
             kind.Verify(golden, comparison, cancellation);
