@@ -1,11 +1,9 @@
 using System.CommandLine;
 using InvFusion.Cli.Rendering;
-using InvFusion.Data;
 using InvFusion.Degradations;
 using InvFusion.Diffusion;
 using InvFusion.Evaluation;
 using InvFusion.Formats.IO;
-using InvFusion.Imaging;
 using InvFusion.Models;
 using InvFusion.Runtime;
 
@@ -65,7 +63,7 @@ internal static class CompareCommand
                     .ToArray();
                 foreach (var (_, network) in networks)
                     network.ComputeType = ComputePrecision.Parse(parsed.GetValue(options.Precision)!);
-                using var images = Open(parsed.GetValue(data)!, networks[0].Network.Configuration);
+                using var images = ImageSets.Open(parsed.GetValue(data)!, networks[0].Network.Configuration);
                 var contestants = networks
                     .SelectMany(n =>
                         parsed.GetValue(methods)!.Select(m => Contestant(n.Name, n.Network, m, parsed.GetValue(options.Steps)))
@@ -108,9 +106,4 @@ internal static class CompareCommand
     // mmse takes no steps; --steps is for the others.
     private static MethodComparison.Contestant Contestant(string name, PreconditionedNetwork network, string method, int? steps) =>
         new(name, network, method, new SamplerOptions { Steps = Samplers.Find(method).OptionNames.Contains("steps") ? steps : null });
-
-    private static IImageSet Open(string path, NetworkConfiguration network) =>
-        CachedDataset.IsCached(path)
-            ? CachedDataset.Open(path)
-            : new ResizedSet(ImageSource.Open(path), network.Resolution, CropMode.Adm, network.Channels);
 }

@@ -1,7 +1,5 @@
 using System.CommandLine;
 using InvFusion.Cli.Rendering;
-using InvFusion.Data;
-using InvFusion.Imaging;
 using InvFusion.Models;
 using InvFusion.Training;
 
@@ -56,7 +54,7 @@ internal static class TrainCommand
                     WarmStart = parsed.GetValue(warm) ?? run.WarmStart,
                     Seed = parsed.GetValue(seed) ?? run.Seed,
                 };
-                using var set = Open(run);
+                using var set = ImageSets.Open(run.Data, run.Network);
                 using var trainer = new Trainer(run, folder, set, w => reporter.Line($"warning: {w}"), options.Device(parsed));
                 if (trainer.ImagesSeen > 0)
                     reporter.Line($"{folder}: going on at image {trainer.ImagesSeen}");
@@ -87,11 +85,6 @@ internal static class TrainCommand
             );
         return new TrainingOptions { Data = data, Network = NetworkPresets.Get(preset, kind) };
     }
-
-    private static IImageSet Open(TrainingOptions run) =>
-        CachedDataset.IsCached(run.Data)
-            ? CachedDataset.Open(run.Data)
-            : new ResizedSet(ImageSource.Open(run.Data), run.Network.Resolution, CropMode.Adm, run.Network.Channels);
 
     private sealed class StatusLines(Reporter reporter) : IProgress<TrainingStatus>
     {

@@ -39,27 +39,23 @@ public sealed class FlatAdam : IDisposable
     /// <returns>How many gradients were NaN or infinite.</returns>
     public long Step(double learningRate, double averageBeta)
     {
-        Steps++;
-        var scalars = new Scalars(
-            (float)(learningRate / (1 - Math.Pow(Beta1, Steps))),
-            (float)(1 / Math.Sqrt(1 - Math.Pow(Beta2, Steps))),
-            (float)(1 - averageBeta)
-        );
+        var scalars = NextScalars(learningRate, averageBeta);
         return _parameters.Values.device.type == TorchSharp.DeviceType.CPU ? StepFused(scalars) : StepPlain(scalars);
     }
 
     private readonly record struct Scalars(float Rate, float RootScale, float AverageWeight);
 
     /// <summary>The plain form, for any device; the fused form is tested against it.</summary>
-    internal long StepPlain(double learningRate, double averageBeta)
+    internal long StepPlain(double learningRate, double averageBeta) => StepPlain(NextScalars(learningRate, averageBeta));
+
+    // Counts the step and gives its numbers, the bias corrections included.
+    private Scalars NextScalars(double learningRate, double averageBeta)
     {
         Steps++;
-        return StepPlain(
-            new Scalars(
-                (float)(learningRate / (1 - Math.Pow(Beta1, Steps))),
-                (float)(1 / Math.Sqrt(1 - Math.Pow(Beta2, Steps))),
-                (float)(1 - averageBeta)
-            )
+        return new(
+            (float)(learningRate / (1 - Math.Pow(Beta1, Steps))),
+            (float)(1 / Math.Sqrt(1 - Math.Pow(Beta2, Steps))),
+            (float)(1 - averageBeta)
         );
     }
 
