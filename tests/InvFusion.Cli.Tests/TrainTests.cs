@@ -29,6 +29,18 @@ public sealed class TrainTests(CliWorld world)
     }
 
     [Fact]
+    public async Task TheKindOfTheCommandLineReplacesThatOfTheConfiguration()
+    {
+        WriteOptions("kind.json", images: 8);
+        (await world.Run("train --config kind.json --out blind --kind blind")).Expect(0);
+        using var network = NetworkFile.Load(world.At("blind/network-ema.safetensors"));
+        Assert.Equal(NetworkKind.Blind, network.Configuration.Kind);
+        (await world.Run("train --out blind --images 16 --kind invfusion"))
+            .Expect(3)
+            .ExpectOneErrorLine("blind|other options|network.kind");
+    }
+
+    [Fact]
     public async Task CtrlCEndsARunWithACheckpointThatItGoesOnFrom()
     {
         Assert.SkipWhen(OperatingSystem.IsWindows(), "sends SIGINT");

@@ -17,7 +17,7 @@ internal static class TrainCommand
         };
         var data = new Option<string?>("--data") { Description = "Images: a prepared set, a folder or a zip" };
         var preset = new Option<string?>("--preset") { Description = $"Network: {string.Join(", ", NetworkPresets.All.Keys)}" };
-        var kind = new Option<NetworkKind>("--kind") { Description = "InvFusion, Blind or Unconditional" };
+        var kind = new Option<NetworkKind?>("--kind") { Description = "InvFusion, Blind or Unconditional, instead of the configuration's" };
         var images = new Option<long?>("--images") { Description = "Images of the whole run" };
         var batch = new Option<int?>("--batch") { Description = "Images of one pass" };
         var rate = new Option<double?>("--lr") { Description = "Learning rate" };
@@ -69,7 +69,7 @@ internal static class TrainCommand
         return command;
     }
 
-    private static TrainingOptions Base(string folder, string? config, string? data, string? preset, NetworkKind kind)
+    private static TrainingOptions Base(string folder, string? config, string? data, string? preset, NetworkKind? kind)
     {
         var saved = Path.Combine(folder, "options.json");
         var source = config ?? (File.Exists(saved) ? saved : null);
@@ -77,13 +77,13 @@ internal static class TrainCommand
         {
             InputImage.RequireFile(source);
             var options = TrainingOptions.FromJson(File.ReadAllText(source), source);
-            return data is null ? options : options with { Data = data };
+            return options with { Data = data ?? options.Data, Network = options.Network with { Kind = kind ?? options.Network.Kind } };
         }
         if (data is null || preset is null)
             throw new ConfigurationException(
                 "train: give --config FILE, or --data and --preset, or --out with a run that was started before"
             );
-        return new TrainingOptions { Data = data, Network = NetworkPresets.Get(preset, kind) };
+        return new TrainingOptions { Data = data, Network = NetworkPresets.Get(preset, kind ?? NetworkKind.InvFusion) };
     }
 
     private sealed class StatusLines(Reporter reporter) : IProgress<TrainingStatus>

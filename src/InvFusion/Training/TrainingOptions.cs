@@ -99,6 +99,7 @@ public sealed record TrainingOptions
         Require(Ema.HalfLifeImages > 0, "ema.halfLifeImages", $"is {Ema.HalfLifeImages}; it must be positive");
         Require(double.IsFinite(Loss.LogSigmaMean), "loss.logSigmaMean", $"is {Loss.LogSigmaMean}; it must be a number");
         Require(Loss.LogSigmaStd is > 0 and < 100, "loss.logSigmaStd", $"is {Loss.LogSigmaStd}; it must be positive");
+        Require(Loss.MmseShare is >= 0 and <= 1, "loss.mmseShare", $"is {Loss.MmseShare}; it must be 0 to 1");
         Require(StatusImages > 0, "statusImages", $"is {StatusImages}; it must be positive");
         Require(CheckpointImages > 0, "checkpointImages", $"is {CheckpointImages}; it must be positive");
         Require(GridImages >= 0, "gridImages", $"is {GridImages}; it must not be negative");

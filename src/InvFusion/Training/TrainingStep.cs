@@ -67,7 +67,7 @@ internal sealed class TrainingStep(PreconditionedNetwork network, TrainingOption
             i =>
             {
                 var stream = Stream(Purpose.Sample, batch.Counter + i);
-                logSigma[i] = (float)stream.NextNormal();
+                logSigma[i] = (float)options.Loss.DrawNormal(stream);
                 stream.FillNormal(noise.AsSpan(i * shape.Length, shape.Length));
                 if (measurement is not null)
                     stream.FillNormal(measurement.AsSpan(i * op.MeasurementLength, op.MeasurementLength));

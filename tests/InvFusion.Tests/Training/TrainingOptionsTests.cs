@@ -1,4 +1,6 @@
+using InvFusion.Diffusion;
 using InvFusion.Models;
+using InvFusion.Runtime;
 using InvFusion.Training;
 using Xunit;
 
@@ -39,6 +41,20 @@ public class TrainingOptionsTests
         Assert.Equal((-0.8, 2.0), (read.Loss.LogSigmaMean, read.Loss.LogSigmaStd));
         Assert.Equal((5e-5, 32768.0), (read.LearningRate.Rate, read.LearningRate.ReferenceBatches));
         Assert.Equal(7, read.Degradations.Count);
+    }
+
+    [Theory]
+    [InlineData(0)]
+    [InlineData(0.25)]
+    public void A_share_of_the_samples_is_trained_at_the_noise_of_the_mean(double share)
+    {
+        var loss = new EdmLoss { MmseShare = share };
+        var highest = (Math.Log(MmseEstimator.Sigma) - loss.LogSigmaMean) / loss.LogSigmaStd;
+        var normals = Enumerable.Range(0, 4000).Select(i => loss.DrawNormal(new RandomStream(1, (ulong)i))).ToArray();
+        Assert.InRange(normals.Count(n => n == highest) / 4000.0, share * 0.88, share * 1.12);
+        var others = normals.Where(n => n != highest).ToArray();
+        Assert.InRange(others.Average(), -0.06, 0.06);
+        Assert.Equal(new RandomStream(1, 5).NextNormal(), new EdmLoss().DrawNormal(new RandomStream(1, 5)));
     }
 
     [Theory]
