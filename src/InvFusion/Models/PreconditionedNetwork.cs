@@ -51,22 +51,23 @@ public sealed class PreconditionedNetwork : nn.Module
         var s = sigma.to_type(ScalarType.Float32).expand(x.shape[0]);
         var level = s.view(-1, 1, 1, 1);
         var variance = level.square() + data * data;
-        var f = Raw(x * variance.rsqrt(), s.log() / 4, conditioning); // c_in = 1/√(σ_d² + σ²), c_noise = ln(σ)/4
+        var measured = Measured(x, conditioning);
+        var f = Raw(x * variance.rsqrt(), s.log() / 4, measured, conditioning); // c_in = 1/√(σ_d² + σ²), c_noise = ln(σ)/4
         var skip = data * data / variance;
         var output = level * data * variance.rsqrt(); // c_out = σ σ_d / √(σ² + σ_d²)
         var image = skip * x + output * f.narrow(1, 0, x.shape[1]);
+        if (Configuration.MeasurementSkip)
+            image = image + (1 - skip) * measured!;
         if (Configuration.Directions > 0)
             image = cat([image, f.narrow(1, x.shape[1], f.shape[1] - x.shape[1])], 1);
         return image.MoveToOuterDisposeScope();
     }
 
-    /// <summary>F: preconditioned images <c>[B, C, H, W]</c> and c_noise <c>[B]</c> → <c>[B, (1+K)·C, H, W]</c>.</summary>
-    internal Tensor Raw(Tensor scaled, Tensor noise, Conditioning conditioning)
+    /// <summary>F: preconditioned images and H⁺y <c>[B, C, H, W]</c>, c_noise <c>[B]</c> → <c>[B, (1+K)·C, H, W]</c>.</summary>
+    internal Tensor Raw(Tensor scaled, Tensor noise, Tensor? measured, Conditioning conditioning)
     {
         using var scope = NewDisposeScope();
-        var input = scaled;
-        if (Configuration.Kind != NetworkKind.Unconditional)
-            input = cat([scaled, PseudoInverseImage(scaled, conditioning)], 1);
+        var input = measured is null ? scaled : cat([scaled, measured], 1);
         var output = _unet.Forward(input.permute(0, 2, 3, 1).contiguous(), noise, conditioning, ComputeType);
         return output.permute(0, 3, 1, 2).contiguous().MoveToOuterDisposeScope();
     }
@@ -79,9 +80,11 @@ public sealed class PreconditionedNetwork : nn.Module
         return _logvarLinear.call(_logvarFourier.call(noise)).view(-1, 1, 1, 1).MoveToOuterDisposeScope();
     }
 
-    // H⁺y, unscaled; zeros where there is no H or y.
-    private static Tensor PseudoInverseImage(Tensor like, Conditioning c)
+    /// <summary>H⁺y, unscaled; zeros where there is no H or y, null for a network that takes none.</summary>
+    internal Tensor? Measured(Tensor like, Conditioning c)
     {
+        if (Configuration.Kind == NetworkKind.Unconditional)
+            return null;
         if (c is not { Operator: { } op, Measurements: { } y })
             return zeros_like(like);
         using var image = op.PseudoInverse(y); // [B, 1, C, H, W]

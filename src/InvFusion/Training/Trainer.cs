@@ -12,6 +12,7 @@ namespace InvFusion.Training;
 public sealed class Trainer : IDisposable
 {
     private const int PatienceForNonFiniteLoss = 20;
+    private const long BytesOfAStep = 32 << 20; // managed ones: handles of tensors, images of the loader
     private readonly TrainingOptions _options;
     private readonly string _folder;
     private readonly IImageSet _images;
@@ -89,6 +90,7 @@ public sealed class Trainer : IDisposable
         var nonFinite = 0; // passes in a row, over windows too
         while (_seen < _options.Images && !cancellation.IsCancellationRequested)
         {
+            using var pause = CollectionPause.Begin(BytesOfAStep);
             for (var round = 0; round < _options.Rounds; round++)
             {
                 var pass = step.Accumulate(loader.Next(CancellationToken.None));

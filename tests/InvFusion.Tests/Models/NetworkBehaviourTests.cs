@@ -107,6 +107,21 @@ public class NetworkBehaviourTests
         TensorAssert.Differs(without, Denoise(network, x, sigma, known), 1e-2);
     }
 
+    [Theory, InlineData(NetworkKind.InvFusion), InlineData(NetworkKind.Blind)]
+    public void The_measurement_skip_adds_what_was_measured_where_the_input_says_nothing(NetworkKind kind)
+    {
+        using var scope = NewDisposeScope();
+        var plain = TestNetworks.Configuration with { Kind = kind };
+        using var without = TestNetworks.Create(plain);
+        using var with = TestNetworks.Create(plain with { MeasurementSkip = true });
+        var (x, sigma, known) = TestNetworks.Inputs(2);
+        using var op = known.Operator!;
+        var measured = op.PseudoInverse(known.Measurements!).squeeze(1);
+        var share = sigma.square() / (sigma.square() + 0.25); // 1 - c_skip, σ_data = 1/2
+        TensorAssert.Close(Denoise(without, x, sigma, known) + measured * share.view(-1, 1, 1, 1), Denoise(with, x, sigma, known), 1e-5);
+        TensorAssert.Close(Denoise(without, x, sigma, Conditioning.None), Denoise(with, x, sigma, Conditioning.None), 0);
+    }
+
     [Fact]
     public void Bfloat16_products_stay_near_float32()
     {

@@ -78,6 +78,7 @@ public class NetworkConfigurationTests
                 { "directions", c with { Directions = -1 } },
                 { "sigmaData", c with { SigmaData = 0 } },
                 { "sigmaData", c with { SigmaData = double.NaN } },
+                { "measurementSkip", c with { Kind = NetworkKind.Unconditional, MeasurementSkip = true } },
                 { "dropout", c with { Dropout = 1 } },
                 { "dropout", c with { Dropout = double.NaN } },
                 { "levels[1].depth", Level(l => l with { Depth = 0 }) },

@@ -83,7 +83,7 @@ internal static class NetworkCases
 
     // F itself, given c_noise = ln(σ)/4.
     private static Tensor Raw(PreconditionedNetwork network, Tensor x, Tensor sigma, Conditioning conditioning) =>
-        network.Raw(Scale(network, x, sigma), sigma.expand(x.shape[0]).log() / 4, conditioning);
+        network.Raw(Scale(network, x, sigma), sigma.expand(x.shape[0]).log() / 4, network.Measured(x, conditioning), conditioning);
 
     // c_in·x with c_in = 1/√(σ_d² + σ²)
     private static Tensor Scale(PreconditionedNetwork network, Tensor x, Tensor sigma)
