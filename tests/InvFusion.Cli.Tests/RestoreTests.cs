@@ -90,6 +90,26 @@ public sealed class RestoreTests(CliWorld world)
         Assert.InRange(CliWorld.Difference(world.Load("face.png"), world.Load("blurred/face/measurement.png")), 0, 1);
     }
 
+    [Theory]
+    [InlineData("motion:stride=2,seed=3")]
+    [InlineData("kernel:kernel.png,stride=2")]
+    public async Task ABlurredPhotoIsRestoredMuchAsTheWholeMeasurementThatItShowsAPartOf(string degradation)
+    {
+        const string Options = "--model model.safetensors --precision fp32 --method mmse --samples 1";
+        var folder = $"photo-{degradation.Split(':')[0]}";
+        (await world.Run($"degrade face.png -d {degradation} --out {folder}")).Expect(0);
+        var result = (await world.Run($"restore {folder}/measurement.png -d {degradation} {Options} --out {folder}")).Expect(0);
+        Assert.DoesNotContain("resized", result.Error);
+        Assert.Equal(0, CliWorld.Difference(world.Load($"{folder}/measurement.png"), world.Load($"{folder}/measurement/measurement.png")));
+
+        (await world.Run($"restore face.png --simulate -d {degradation} {Options} --out {folder}")).Expect(0);
+        var (photo, whole) = (world.Load($"{folder}/measurement/mean.png"), world.Load($"{folder}/face/mean.png"));
+        Assert.InRange(photo.Pixels.Zip(whole.Pixels, (a, b) => Math.Abs(a - b)).Average(), 0, 12);
+
+        var resized = (await world.Run($"restore wide.png -d {degradation} {Options} --out {folder}")).Expect(0);
+        Assert.Contains("wide.png: 40×24 pixels, resized and centre-cropped to 8×8", resized.Error);
+    }
+
     [Fact]
     public async Task AMeasurementThatDegradeWroteIsRestoredLikeTheSimulatedOne()
     {

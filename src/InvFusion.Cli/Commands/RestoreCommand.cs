@@ -90,7 +90,7 @@ internal static class RestoreCommand
         var folder = Path.Combine(parsed.GetValue(options.Out)!, Path.GetFileNameWithoutExtension(file));
         using var measurement = simulate
             ? Measurement.Simulate(op, InputImage.Load(file, shape, reporter), settings.SigmaY, settings.Seed)
-            : Measurement.Read(file, op, reporter);
+            : Measurement.Read(file, op, settings.SigmaY, reporter);
         OutputFolder.Require(folder);
         var clock = Stopwatch.StartNew();
         using var restored = reporter.Run(

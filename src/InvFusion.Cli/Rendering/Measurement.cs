@@ -21,8 +21,8 @@ internal sealed record Measurement(Tensor Values, Tensor? Truth) : IDisposable
         return new(y, truth);
     }
 
-    /// <summary>Reads what was measured: a <c>.npy</c> with O numbers, or an image where the measurement is one.</summary>
-    public static Measurement Read(string path, LinearOperator op, Reporter reporter)
+    /// <summary>Reads what was measured: a <c>.npy</c> with O numbers, or an image where the measurement shows as one.</summary>
+    public static Measurement Read(string path, LinearOperator op, double sigmaY, Reporter reporter)
     {
         InputImage.RequireFile(path);
         if (Path.GetExtension(path).Equals(".npy", StringComparison.OrdinalIgnoreCase))
@@ -34,14 +34,12 @@ internal sealed record Measurement(Tensor Values, Tensor? Truth) : IDisposable
                 throw new DataFormatException($"{path}: has {values.Length} numbers, the degradation measures {op.MeasurementLength}");
             return new(tensor(values).view(1, 1, -1), null);
         }
-        if (op.MeasurementShape is not { } shape)
+        if (op.ViewShape is not { } shape)
             throw new ConfigurationException(
                 $"{path}: this degradation measures numbers, not an image; give its measurement as .npy, or --simulate to degrade a clean image"
             );
         using var image = InputImage.Load(path, shape, reporter);
-        using var flat = image.view(1, 1, -1);
-        // What a picture shows in the hole of its mask was not measured: H Hᵀ = mask drops it.
-        return new(op is MaskOperator ? op.Apply(op.Adjoint(flat)) : flat.alias(), null);
+        return new(op.FromView(image.unsqueeze(1), sigmaY), null);
     }
 
     public void Dispose()

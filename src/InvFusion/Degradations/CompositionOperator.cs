@@ -48,6 +48,12 @@ public sealed class CompositionOperator : LinearOperator
     public override Tensor? View(Tensor measurements) => _second.View(measurements);
 
     /// <inheritdoc/>
+    public override ImageShape? ViewShape => _second.ViewShape;
+
+    /// <inheritdoc/>
+    public override Tensor FromView(Tensor picture, double sigmaY = 0) => _second.FromView(picture, sigmaY);
+
+    /// <inheritdoc/>
     public override LinearOperator Select(params ReadOnlySpan<long> samples) =>
         new CompositionOperator(_first.Select(samples), _second.Select(samples));
 

@@ -72,6 +72,24 @@ public abstract class LinearOperator : IDisposable
             ? measurements.reshape(measurements.shape[0], measurements.shape[1], m.Channels, m.Height, m.Width)
             : null;
 
+    /// <summary>Shape of the images that <see cref="View"/> gives and <see cref="FromView"/> takes; null where a measurement is no image.</summary>
+    public virtual ImageShape? ViewShape => MeasurementShape;
+
+    /// <summary>
+    /// The measurement that an image <c>[B, k, c, h, w]</c> of <see cref="ViewShape"/> shows, <c>[B, k, O]</c>: what was measured according to
+    /// <see cref="View"/> is the image's own, the rest is the operator's best guess.
+    /// </summary>
+    /// <param name="picture">For example the blurred photo itself.</param>
+    /// <param name="sigmaY">Standard deviation of its noise, in units of the images.</param>
+    /// <exception cref="NotSupportedException">A measurement is no image.</exception>
+    public virtual Tensor FromView(Tensor picture, double sigmaY = 0)
+    {
+        ArgumentNullException.ThrowIfNull(picture);
+        return MeasurementShape is null
+            ? throw new NotSupportedException($"{GetType().Name}: its measurement is no image")
+            : picture.reshape(picture.shape[0], picture.shape[1], MeasurementLength);
+    }
+
     /// <summary>A picture <c>[B, 1 or 3, h, w]</c> in [0, 1] that shows what the operator does (its mask or kernel), or null when there is none.</summary>
     public virtual Tensor? Picture() => null;
 

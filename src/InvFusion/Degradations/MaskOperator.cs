@@ -35,6 +35,10 @@ public sealed class MaskOperator : LinearOperator
     public override Tensor PseudoInverse(Tensor measurements, double sigmaY = 0) => Spread(measurements, 1 / (1 + sigmaY * sigmaY));
 
     /// <inheritdoc/>
+    /// <remarks>What a picture shows in the hole was not measured.</remarks>
+    public override Tensor FromView(Tensor picture, double sigmaY = 0) => Apply(picture);
+
+    /// <inheritdoc/>
     public override LinearOperator Select(params ReadOnlySpan<long> samples)
     {
         using var scope = NewDisposeScope();
