@@ -46,6 +46,17 @@ public sealed class MaskOperator : LinearOperator
     }
 
     /// <inheritdoc/>
+    public override int? WindowStep => 1;
+
+    /// <inheritdoc/>
+    public override LinearOperator Window(ImageWindow window)
+    {
+        using var scope = NewDisposeScope();
+        var part = _mask.narrow(-2, window.Top, window.Height).narrow(-1, window.Left, window.Width);
+        return new MaskOperator(Image.Of(window), part.squeeze(1));
+    }
+
+    /// <inheritdoc/>
     public override Tensor Picture() => _mask.squeeze(1);
 
     /// <inheritdoc/>
