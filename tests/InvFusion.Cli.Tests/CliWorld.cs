@@ -32,6 +32,7 @@ public sealed class CliWorld : IDisposable
         SaveNetwork("prior.safetensors", NetworkKind.Unconditional);
         Save("face.png", Picture(Size, Size, 0));
         Save("wide.png", Picture(40, 24, 1));
+        Save("kernel.png", Kernel(5));
         Save("mask.png", Mask(Size));
         Save("mask8.png", Mask(8));
         for (var i = 0; i < 6; i++)
@@ -117,6 +118,15 @@ public sealed class CliWorld : IDisposable
         for (var i = 0; i < mask.Pixels.Length; i++)
             mask.Pixels[i] = InHole(i % side, i / side, side) ? (byte)0 : (byte)255;
         return mask;
+    }
+
+    // Brightest in one corner.
+    private static RgbImage Kernel(int side)
+    {
+        var kernel = new RgbImage(side, side, 1);
+        for (var i = 0; i < kernel.Pixels.Length; i++)
+            kernel.Pixels[i] = (byte)(255 / (1 + i % side + i / side));
+        return kernel;
     }
 
     /// <summary>Whether the mask hides a pixel.</summary>

@@ -23,7 +23,10 @@ public sealed class ModelTests(CliWorld world)
     [Fact]
     public async Task AConvertedModelIsHalfTheSizeAndRestores()
     {
-        (await world.Run("model convert model.safetensors half.safetensors --dtype bf16 --quiet")).Expect(0);
+        var json = (await world.Run("model convert model.safetensors half.safetensors --dtype bf16 --quiet --json")).Expect(0);
+        Assert.Equal(new FileInfo(world.At("half.safetensors")).Length, json.Json.GetProperty("bytes").GetInt64());
+        Assert.Equal("bf16", json.Json.GetProperty("dtype").GetString());
+        Assert.Empty(json.Error);
         var ratio = new FileInfo(world.At("half.safetensors")).Length / (double)new FileInfo(world.At("model.safetensors")).Length;
         Assert.InRange(ratio, 0.45, 0.6);
         (await world.Run("restore face.png --simulate -d sr:2 --model half.safetensors --steps 1 --samples 1 --out half -q")).Expect(0);
@@ -56,6 +59,11 @@ public sealed class ModelTests(CliWorld world)
         File.WriteAllBytes(Path.Combine(copy, "rms_out.npy"), bytes);
         var bad = (await world.Run("model verify golden")).Expect(1);
         Assert.Contains("rms_out", bad.Output);
+
+        var json = (await world.Run("model verify golden --json")).Expect(1);
+        Assert.Contains("rms_out", json.Error); // the lines for people
+        var only = Assert.Single(json.Json.GetProperty("cases").EnumerateArray());
+        Assert.Equal(("Failed", "rms_out"), (only.GetProperty("status").GetString(), only.GetProperty("worstTensor").GetString()));
     }
 
     private void WriteCheckpoint(string name)

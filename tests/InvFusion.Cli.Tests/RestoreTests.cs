@@ -90,6 +90,66 @@ public sealed class RestoreTests(CliWorld world)
         Assert.InRange(CliWorld.Difference(world.Load("face.png"), world.Load("blurred/face/measurement.png")), 0, 1);
     }
 
+    [Theory]
+    [InlineData("motion:stride=2,seed=3")]
+    [InlineData("kernel:kernel.png,stride=2")]
+    public async Task ABlurredPhotoIsRestoredMuchAsTheWholeMeasurementThatItShowsAPartOf(string degradation)
+    {
+        const string Options = "--model model.safetensors --precision fp32 --method mmse --samples 1";
+        var folder = $"photo-{degradation.Split(':')[0]}";
+        (await world.Run($"degrade face.png -d {degradation} --out {folder}")).Expect(0);
+        var result = (await world.Run($"restore {folder}/measurement.png -d {degradation} {Options} --out {folder}")).Expect(0);
+        Assert.DoesNotContain("resized", result.Error);
+        Assert.Equal(0, CliWorld.Difference(world.Load($"{folder}/measurement.png"), world.Load($"{folder}/measurement/measurement.png")));
+
+        (await world.Run($"restore face.png --simulate -d {degradation} {Options} --out {folder}")).Expect(0);
+        var (photo, whole) = (world.Load($"{folder}/measurement/mean.png"), world.Load($"{folder}/face/mean.png"));
+        Assert.InRange(photo.Pixels.Zip(whole.Pixels, (a, b) => Math.Abs(a - b)).Average(), 0, 12);
+
+        var resized = (await world.Run($"restore wide.png -d {degradation} {Options} --out {folder}")).Expect(0);
+        Assert.Contains("wide.png: 40×24 pixels, resized and centre-cropped to 8×8", resized.Error);
+    }
+
+    [Fact]
+    public async Task ABrokenLaterInputIsFoundBeforeTheFirstIsRestored()
+    {
+        var result = await world.Run($"restore face.png truncated.png --simulate -d box:2,2,12,12 {Common} --out later");
+        result.Expect(4).ExpectOneErrorLine("truncated.png");
+        Assert.False(Directory.Exists(world.At("later")));
+    }
+
+    [Theory]
+    [InlineData("--simulate -d missing-box:10,4,30,20", 40, 24)]
+    [InlineData("--simulate -d sr:4,method=box", 40, 24)]
+    [InlineData("-d sr:2,method=box", 80, 48)]
+    [InlineData("-d gray", 40, 24)]
+    public async Task APictureLargerThanTheModelsIsRestoredInTiles(string what, int width, int height)
+    {
+        var folder = $"tiles-{Guid.NewGuid():N}";
+        const string Options = "--model model.safetensors --precision fp32 --steps 2 --samples 2 --tiles --overlap 8";
+        var result = (await world.Run($"restore wide.png {what} {Options} --out {folder} --json")).Expect(0);
+        Assert.DoesNotContain("resized", result.Error);
+        var tiles = (width / 8 - 1) * (height / 8 - 1); // of 16 pixels, every 8
+        Assert.Equal(tiles * 2 * 3, result.Json.GetProperty("evaluations").GetInt32());
+        Assert.Contains($"wide.png: {tiles * 3} of {tiles * 3} evaluations", result.Error);
+        Assert.Equal(8, result.Json.GetProperty("tileOverlap").GetInt32());
+        foreach (var name in new[] { "mean", "pinv", "spread", "sample-01" })
+        {
+            var picture = world.Load($"{folder}/wide/{name}.png");
+            Assert.Equal((width, height), (picture.Width, picture.Height));
+        }
+        Assert.True(world.Load($"{folder}/wide/sheet.png").Width > 3 * width);
+    }
+
+    [Fact]
+    public async Task OneTileIsTheWholePicture()
+    {
+        (await world.Run($"restore face.png --simulate -d box:2,2,12,12 {Common} --out whole")).Expect(0);
+        (await world.Run($"restore face.png --simulate -d box:2,2,12,12 {Common} --tiles --out one-tile")).Expect(0);
+        foreach (var name in new[] { "sample-00.png", "sample-02.png", "mean.png" })
+            Assert.Equal(File.ReadAllBytes(world.At($"whole/face/{name}")), File.ReadAllBytes(world.At($"one-tile/face/{name}")));
+    }
+
     [Fact]
     public async Task AMeasurementThatDegradeWroteIsRestoredLikeTheSimulatedOne()
     {

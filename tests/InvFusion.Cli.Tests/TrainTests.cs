@@ -22,6 +22,12 @@ public sealed class TrainTests(CliWorld world)
         using var network = NetworkFile.Load(world.At("run/network-ema.safetensors"));
         Assert.Equal(CliWorld.Size, network.Configuration.Resolution);
 
+        var json = (await world.Run("train --out run --images 56 --threads 1 --json")).Expect(0);
+        Assert.Contains("56 of 56 images, loss", json.Error);
+        Assert.Equal(56, json.Json.GetProperty("images").GetInt64());
+        Assert.False(json.Json.GetProperty("cancelled").GetBoolean());
+        Assert.InRange(json.Json.GetProperty("loss").GetDouble(), -10, 1000);
+
         var quiet = (await world.Run("train --out run --quiet")).Expect(0); // its own 48 images are seen: nothing to do
         Assert.Empty(quiet.Error + quiet.Output);
 

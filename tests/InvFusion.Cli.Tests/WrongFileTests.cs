@@ -20,6 +20,7 @@ public sealed class WrongFileTests(CliWorld world)
     [InlineData("restore face.png --simulate --model model.safetensors -d mask:mask8.png", 4, "mask8.png|8×8|16×16")]
     [InlineData("restore face.png --simulate --model model.safetensors -d mask:nosuch.png", 4, "nosuch.png")]
     [InlineData("restore short.npy --model model.safetensors -d sr:4", 4, "short.npy|3 numbers|48")]
+    [InlineData("restore short.npy --model model.safetensors -d sr:4,method=box --tiles", 3, "short.npy|--tiles|picture")]
     [InlineData("restore truncated.npy --model model.safetensors -d sr:4", 4, "truncated.npy")]
     [InlineData("degrade text.png", 4, "text.png")]
     [InlineData("train --config nosuch.json", 4, "nosuch.json|no such file")]

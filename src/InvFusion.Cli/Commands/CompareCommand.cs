@@ -1,11 +1,11 @@
 using System.CommandLine;
+using System.Text.Json.Nodes;
 using InvFusion.Cli.Rendering;
 using InvFusion.Degradations;
 using InvFusion.Diffusion;
 using InvFusion.Evaluation;
 using InvFusion.Formats.IO;
 using InvFusion.Models;
-using InvFusion.Runtime;
 
 namespace InvFusion.Cli.Commands;
 
@@ -46,11 +46,13 @@ internal static class CompareCommand
             batch,
             options.Steps,
             options.Seed,
+            options.DeviceName,
             options.Precision,
             options.Threads,
             options.Out,
         };
         options.AddOutput(command);
+        command.Add(options.Json);
         command.SetWork(
             (parsed, cancellation) =>
             {
@@ -59,10 +61,8 @@ internal static class CompareCommand
                 var specifications = parsed.GetValue(degradations)!.Select(DegradationSpec.Parse).ToArray();
                 var networks = parsed
                     .GetValue(models)!
-                    .Select(m => (Name: Path.GetFileNameWithoutExtension(m), Network: NetworkFile.Load(ModelCatalog.Resolve(m))))
+                    .Select(m => (Name: Path.GetFileNameWithoutExtension(m), Network: options.LoadModel(parsed, m)))
                     .ToArray();
-                foreach (var (_, network) in networks)
-                    network.ComputeType = ComputePrecision.Parse(parsed.GetValue(options.Precision)!);
                 using var images = ImageSets.Open(parsed.GetValue(data)!, networks[0].Network.Configuration);
                 var contestants = networks
                     .SelectMany(n =>
@@ -72,7 +72,12 @@ internal static class CompareCommand
                 var wanted = parsed.GetValue(count);
                 if (wanted < 1 || wanted > images.Count)
                     throw new ConfigurationException($"--num {wanted}: must be 1 to {images.Count}, the images of {parsed.GetValue(data)}");
-                var comparison = new MethodComparison(images, Math.Max(1, parsed.GetValue(batch)), parsed.GetValue(options.Seed));
+                var comparison = new MethodComparison(
+                    images,
+                    Math.Max(1, parsed.GetValue(batch)),
+                    parsed.GetValue(options.Seed),
+                    options.Device(parsed)
+                );
                 var folder = parsed.GetValue(options.Out)!;
                 OutputFolder.Require(folder);
                 var (rows, cancelled) = (new List<ComparisonRow>(), false);
@@ -94,7 +99,10 @@ internal static class CompareCommand
                 }
                 AtomicFile.WriteAllText(Path.Combine(folder, "compare.md"), ComparisonRow.Markdown(rows));
                 AtomicFile.WriteAllText(Path.Combine(folder, "compare.csv"), ComparisonRow.Csv(rows));
-                Console.Write(ComparisonRow.Markdown(rows));
+                if (parsed.GetValue(options.Json))
+                    JsonText.Print(Json(folder, rows, cancelled));
+                else
+                    Console.Write(ComparisonRow.Markdown(rows));
                 foreach (var (_, network) in networks)
                     network.Dispose();
                 return cancelled ? ExitCode.Cancelled : ExitCode.Success;
@@ -102,6 +110,28 @@ internal static class CompareCommand
         );
         return command;
     }
+
+    private static JsonObject Json(string folder, List<ComparisonRow> rows, bool cancelled) =>
+        new()
+        {
+            ["folder"] = folder,
+            ["files"] = JsonText.Array(["compare.md", "compare.csv"]),
+            ["rows"] = new JsonArray([
+                .. rows.Select(r => new JsonObject
+                {
+                    ["degradation"] = r.Degradation,
+                    ["model"] = r.Model,
+                    ["method"] = r.Method,
+                    ["images"] = r.Images,
+                    ["psnr"] = r.Psnr,
+                    ["psnrError"] = r.PsnrError,
+                    ["consistency"] = r.Consistency,
+                    ["evaluations"] = r.Evaluations,
+                    ["secondsPerImage"] = r.SecondsPerImage,
+                }),
+            ]),
+            ["cancelled"] = cancelled,
+        };
 
     // mmse takes no steps; --steps is for the others.
     private static MethodComparison.Contestant Contestant(string name, PreconditionedNetwork network, string method, int? steps) =>

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Text.Json.Nodes;
 using InvFusion.Cli.Rendering;
+using InvFusion.Data;
 using InvFusion.Degradations;
 using InvFusion.Formats;
 using InvFusion.Formats.Numpy;

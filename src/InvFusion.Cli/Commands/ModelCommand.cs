@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Diagnostics;
+using System.Text.Json.Nodes;
 using InvFusion.Cli.Rendering;
 using InvFusion.Formats;
 using InvFusion.Formats.Safetensors;
@@ -62,6 +63,7 @@ internal static class ModelCommand
             type,
         };
         options.AddOutput(command);
+        command.Add(options.Json);
         command.SetAction(parsed =>
         {
             var (from, to) = (parsed.GetValue(input)!, parsed.GetValue(output)!);
@@ -84,6 +86,16 @@ internal static class ModelCommand
                     element
                 );
             new Reporter(parsed.GetValue(options.Quiet)).Line($"{to}: written");
+            if (parsed.GetValue(options.Json))
+                JsonText.Print(
+                    new JsonObject
+                    {
+                        ["input"] = from,
+                        ["output"] = to,
+                        ["dtype"] = parsed.GetValue(type),
+                        ["bytes"] = new FileInfo(to).Length,
+                    }
+                );
         });
         return command;
     }
@@ -115,30 +127,55 @@ internal static class ModelCommand
             options.Threads,
         };
         options.AddOutput(command);
+        command.Add(options.Json);
         command.SetWork(
             (parsed, cancellation) =>
             {
                 options.StartTorch(parsed);
                 var clock = Stopwatch.StartNew();
+                var json = parsed.GetValue(options.Json);
+                Action<string> print = json ? new Reporter(parsed.GetValue(options.Quiet)).Line : Console.WriteLine;
                 var results = GoldenVerifier
-                    .Run(parsed.GetValue(folder)!, parsed.GetValue(filter), new ResultLines(), cancellation)
+                    .Run(parsed.GetValue(folder)!, parsed.GetValue(filter), new ResultLines(print), cancellation)
                     .ToArray();
                 var counts = results.CountBy(r => r.Status).OrderBy(c => c.Key).Select(c => $"{c.Value} {c.Key}");
-                Console.WriteLine($"{string.Join(", ", counts)} in {clock.Elapsed.TotalSeconds:F0} s");
+                print($"{string.Join(", ", counts)} in {clock.Elapsed.TotalSeconds:F0} s");
+                if (json)
+                    JsonText.Print(Json(parsed.GetValue(folder)!, results, clock.Elapsed));
                 return results.Any(r => r.Status is CaseStatus.Failed or CaseStatus.Error) ? ExitCode.Failure : ExitCode.Success;
             }
         );
         return command;
     }
 
-    private sealed class ResultLines : IProgress<CaseResult>
+    private static JsonObject Json(string folder, CaseResult[] results, TimeSpan time) =>
+        new()
+        {
+            ["folder"] = folder,
+            ["counts"] = new JsonObject(results.CountBy(r => r.Status).Select(c => KeyValuePair.Create($"{c.Key}", (JsonNode?)c.Value))),
+            ["seconds"] = time.TotalSeconds,
+            ["cases"] = new JsonArray([
+                .. results.Select(r => new JsonObject
+                {
+                    ["case"] = r.Case,
+                    ["status"] = $"{r.Status}",
+                    ["worstRelativeError"] = r.WorstRelativeError,
+                    ["tolerance"] = r.Tolerance,
+                    ["worstTensor"] = r.WorstTensor,
+                    ["compared"] = r.Compared,
+                    ["message"] = r.Message,
+                }),
+            ]),
+        };
+
+    private sealed class ResultLines(Action<string> print) : IProgress<CaseResult>
     {
         public void Report(CaseResult r)
         {
             var numbers = double.IsNaN(r.WorstRelativeError)
                 ? ""
                 : $" {r.WorstRelativeError:E1} (tolerance {r.Tolerance:E0}, {r.WorstTensor}, {r.Compared} compared)";
-            Console.WriteLine($"{r.Status, -10} {r.Case}{numbers} {r.Message}".TrimEnd());
+            print($"{r.Status, -10} {r.Case}{numbers} {r.Message}".TrimEnd());
         }
     }
 }

@@ -21,10 +21,21 @@ internal static class RestoreCommand
             Arity = ArgumentArity.OneOrMore,
         };
         var simulate = new Option<bool>("--simulate") { Description = "The inputs are clean: degrade them first and compare afterwards" };
+        var tiles = new Option<bool>("--tiles")
+        {
+            Description =
+                "Restore pictures that are larger than the model's in overlapping tiles (masks, gray, none, sr:FACTOR,method=box)",
+        };
+        var overlap = new Option<int?>("--overlap")
+        {
+            Description = "Pixels that neighbouring tiles share; a quarter of a tile by default",
+        };
         var command = new Command("restore", "Restores images: samples of the posterior, their mean and per-pixel spread")
         {
             inputs,
             simulate,
+            tiles,
+            overlap,
         };
         command.Add(options.Degradation);
         command.Add(options.Noise);
@@ -38,18 +49,25 @@ internal static class RestoreCommand
                 var reporter = new Reporter(parsed.GetValue(options.Quiet));
                 var files = parsed.GetValue(inputs)!;
                 RequireInputs(files);
+                if (parsed.GetValue(overlap) is not null && !parsed.GetValue(tiles))
+                    throw new ConfigurationException("--overlap: is for --tiles; add that or leave it out");
                 options.StartTorch(parsed);
-                SamplingOptions.Restore(parsed, options).Validate();
-                _ = DegradationSpec.Parse(parsed.GetValue(options.Degradation)!);
+                var settings = SamplingOptions.Restore(parsed, options);
+                settings.Validate();
+                var degradation = DegradationSpec.Parse(parsed.GetValue(options.Degradation)!);
                 using var network = options.LoadModel(parsed);
                 if (network.Configuration.Kind == NetworkKind.Unconditional)
                     throw new ConfigurationException(
                         $"--model {parsed.GetValue(options.Model)}: an unconditional model cannot restore with {parsed.GetValue(options.Method)}; use an invfusion or blind one"
                     );
+                if (parsed.GetValue(tiles))
+                    settings = settings with { TileOverlap = parsed.GetValue(overlap) ?? network.Configuration.Resolution / 4 };
+                using var read = new RestoreInputs(degradation, settings, parsed.GetValue(simulate), network, reporter);
+                var all = files.Select(read.Read).ToArray(); // a broken one is found before hours are spent on the first
                 var reports = new List<RestoreReport>();
-                foreach (var file in files)
+                foreach (var input in all)
                 {
-                    reports.Add(Restore(file, parsed, options, parsed.GetValue(simulate), network, reporter, cancellation));
+                    reports.Add(Restore(input, parsed, options, settings, network, reporter, cancellation));
                     if (reports[^1].Cancelled)
                         break;
                 }
@@ -72,39 +90,30 @@ internal static class RestoreCommand
     }
 
     private static RestoreReport Restore(
-        string file,
+        RestoreInput input,
         ParseResult parsed,
         SharedOptions options,
-        bool simulate,
+        RestoreOptions settings,
         PreconditionedNetwork network,
         Reporter reporter,
         CancellationToken cancellation
     )
     {
         using var scope = NewDisposeScope();
-        var settings = SamplingOptions.Restore(parsed, options);
-        var n = network.Configuration;
-        var shape = new ImageShape(n.Channels, n.Resolution, n.Resolution);
+        var (file, op, measurement) = input;
         var specification = parsed.GetValue(options.Degradation)!;
-        using var op = DegradationSpec.Parse(specification).Build(shape, 1, settings.Seed);
         var folder = Path.Combine(parsed.GetValue(options.Out)!, Path.GetFileNameWithoutExtension(file));
-        using var measurement = simulate
-            ? Measurement.Simulate(op, InputImage.Load(file, shape, reporter), settings.SigmaY, settings.Seed)
-            : Measurement.Read(file, op, reporter);
         OutputFolder.Require(folder);
         var clock = Stopwatch.StartNew();
-        using var restored = reporter.Run(
-            Path.GetFileName(file),
-            "evaluations",
-            progress => new Restorer(network).Restore(op, measurement.Values, settings, new EvaluationProgress(progress), cancellation)
-        );
+        using var restored = SamplingWork.Run(Path.GetFileName(file), network, op, measurement.Values, settings, reporter, cancellation);
         var report = new RestoreReport
         {
             Input = file,
             Model = parsed.GetValue(options.Model)!,
             Degradation = specification,
             Method = settings.Method,
-            Steps = settings.Sampler.Steps ?? Samplers.Find(settings.Method).DefaultSteps,
+            Steps = Samplers.Find(settings.Method).StepsOf(settings.Sampler),
+            TileOverlap = settings.TileOverlap,
             Samples = settings.Samples,
             Seed = settings.Seed,
             SigmaY = settings.SigmaY,
@@ -118,8 +127,6 @@ internal static class RestoreCommand
             Files = [],
         };
         report = new RestoreOutput(folder, op, measurement, restored).Write(report, $"{Path.GetFileName(file)}: {specification}");
-        foreach (var failure in report.Failures)
-            reporter.Line($"warning: {failure}");
         reporter.Line(Summary(report, folder));
         return report;
     }

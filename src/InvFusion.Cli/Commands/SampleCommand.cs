@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Text.Json.Nodes;
 using InvFusion.Cli.Rendering;
+using InvFusion.Data;
 using InvFusion.Imaging;
 using InvFusion.Restoration;
 using static TorchSharp.torch;
@@ -29,14 +30,8 @@ internal static class SampleCommand
                 using var network = options.LoadModel(parsed);
                 OutputFolder.Require(folder);
                 using var scope = NewDisposeScope();
-                using var drawn = reporter.Run(
-                    "sample",
-                    "evaluations",
-                    progress => new Restorer(network).Restore(null, null, settings, new EvaluationProgress(progress), cancellation)
-                );
+                using var drawn = SamplingWork.Run("sample", network, null, null, settings, reporter, cancellation);
                 var files = Write(drawn, folder, settings.Seed);
-                foreach (var failure in drawn.Failures)
-                    reporter.Line($"warning: {failure.Message}");
                 reporter.Line($"{Path.Combine(folder, "grid.png")}: {files.Length - 1} images");
                 if (parsed.GetValue(options.Json))
                     JsonText.Print(

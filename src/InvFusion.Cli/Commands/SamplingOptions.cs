@@ -20,9 +20,3 @@ internal static class SamplingOptions
             BatchSize = parsed.GetValue(options.Batch),
         };
 }
-
-/// <summary>Hands the library's progress to the reporter's.</summary>
-internal sealed class EvaluationProgress(IProgress<(double Done, double Total)> target) : IProgress<RestoreProgress>
-{
-    public void Report(RestoreProgress value) => target.Report((value.Done, value.Total));
-}

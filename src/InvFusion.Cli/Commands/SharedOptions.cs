@@ -93,12 +93,15 @@ internal sealed class SharedOptions
     }
 
     /// <summary>Loads the model on the device, ready to evaluate.</summary>
-    public PreconditionedNetwork LoadModel(ParseResult parsed)
+    public PreconditionedNetwork LoadModel(ParseResult parsed) => LoadModel(parsed, parsed.GetValue(Model)!);
+
+    /// <summary>Loads a named model on the device, ready to evaluate.</summary>
+    public PreconditionedNetwork LoadModel(ParseResult parsed, string name)
     {
         StartTorch(parsed);
         var device = Device(parsed);
         var type = ComputePrecision.Parse(parsed.GetValue(Precision)!, device);
-        var network = NetworkFile.Load(ModelCatalog.Resolve(parsed.GetValue(Model)!));
+        var network = NetworkFile.Load(ModelCatalog.Resolve(name));
         network.ComputeType = type;
         return network.to(device);
     }

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Text.Json.Nodes;
 using InvFusion.Cli.Rendering;
 using InvFusion.Models;
 using InvFusion.Training;
@@ -39,6 +40,7 @@ internal static class TrainCommand
             options.Out,
         };
         options.AddOutput(command);
+        command.Add(options.Json);
         command.SetWork(
             (parsed, cancellation) =>
             {
@@ -58,12 +60,15 @@ internal static class TrainCommand
                 using var trainer = new Trainer(run, folder, set, w => reporter.Line($"warning: {w}"), options.Device(parsed));
                 if (trainer.ImagesSeen > 0)
                     reporter.Line($"{folder}: going on at image {trainer.ImagesSeen}");
-                trainer.Run(new StatusLines(reporter), cancellation);
+                var lines = new StatusLines(reporter);
+                trainer.Run(lines, cancellation);
+                var cancelled = trainer.ImagesSeen < run.Images;
                 reporter.Line($"{folder}: network-ema.safetensors after {trainer.ImagesSeen} images");
-                if (trainer.ImagesSeen >= run.Images)
-                    return ExitCode.Success;
-                reporter.Line($"cancelled; 'train --out {folder}' goes on");
-                return ExitCode.Cancelled;
+                if (cancelled)
+                    reporter.Line($"cancelled; 'train --out {folder}' goes on");
+                if (parsed.GetValue(options.Json))
+                    JsonText.Print(Json(folder, trainer.ImagesSeen, run.Images, lines.Last, cancelled));
+                return cancelled ? ExitCode.Cancelled : ExitCode.Success;
             }
         );
         return command;
@@ -86,10 +91,30 @@ internal static class TrainCommand
         return new TrainingOptions { Data = data, Network = NetworkPresets.Get(preset, kind ?? NetworkKind.InvFusion) };
     }
 
+    // The last status is null where there was nothing left to train.
+    private static JsonObject Json(string folder, long seen, long all, TrainingStatus? last, bool cancelled) =>
+        new()
+        {
+            ["folder"] = folder,
+            ["network"] = "network-ema.safetensors",
+            ["images"] = seen,
+            ["totalImages"] = all,
+            ["cancelled"] = cancelled,
+            ["loss"] = last?.Loss,
+            ["consistency"] = last?.Consistency,
+            ["learningRate"] = last?.LearningRate,
+            ["secondsPerKimg"] = last?.SecondsPerKimg,
+            ["seconds"] = last?.Seconds,
+            ["skippedGradients"] = last?.SkippedGradients,
+        };
+
     private sealed class StatusLines(Reporter reporter) : IProgress<TrainingStatus>
     {
+        public TrainingStatus? Last { get; private set; }
+
         public void Report(TrainingStatus s)
         {
+            Last = s;
             var left = TimeSpan.FromSeconds(Math.Round((s.TotalImages - s.Images) * s.SecondsPerKimg / 1000));
             reporter.Line(
                 $"{s.Images} of {s.TotalImages} images, loss {s.Loss:F4}, lr {s.LearningRate:G3}, {1000 / s.SecondsPerKimg:F1} images a second, {s.MemoryMegabytes:F0} MB, {left} left"

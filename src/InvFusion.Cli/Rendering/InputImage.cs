@@ -1,3 +1,4 @@
+using InvFusion.Data;
 using InvFusion.Degradations;
 using InvFusion.Imaging;
 using static TorchSharp.torch;
@@ -8,10 +9,18 @@ namespace InvFusion.Cli.Rendering;
 internal static class InputImage
 {
     /// <summary>An image of the given shape, <c>[1, C, H, W]</c> in [-1, 1]; another size is resized and centre-cropped with a notice.</summary>
-    public static Tensor Load(string path, ImageShape shape, Reporter reporter)
+    public static Tensor Load(string path, ImageShape shape, Reporter reporter) => ToTensor(Decode(path), path, shape, reporter);
+
+    /// <summary>The picture of a file.</summary>
+    public static RgbImage Decode(string path)
     {
         RequireFile(path);
-        var picture = ImageDecoder.Load(path);
+        return ImageDecoder.Load(path);
+    }
+
+    /// <summary>A decoded picture in the given shape, see <see cref="Load"/>.</summary>
+    public static Tensor ToTensor(RgbImage picture, string path, ImageShape shape, Reporter reporter, Device? device = null)
+    {
         if (shape.Channels == 1)
             picture = picture.ToGrey();
         if (picture.Width != shape.Width || picture.Height != shape.Height)
@@ -19,8 +28,7 @@ internal static class InputImage
             reporter.Line($"{path}: {picture.Width}×{picture.Height} pixels, resized and centre-cropped to {shape.Width}×{shape.Height}");
             picture = Fit(picture, shape);
         }
-        using var image = Pictures.ToTensor(picture);
-        return image.unsqueeze(0);
+        return Pictures.ToTensor(picture, device);
     }
 
     /// <summary>Raises a clear error where the path is no file.</summary>

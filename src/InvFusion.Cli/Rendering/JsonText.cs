@@ -1,12 +1,17 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using System.Text.Json.Serialization;
 
 namespace InvFusion.Cli.Rendering;
 
 /// <summary>What --json prints for commands without a report of their own.</summary>
 internal static class JsonText
 {
-    private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true };
+    private static readonly JsonSerializerOptions Indented = new()
+    {
+        WriteIndented = true,
+        NumberHandling = JsonNumberHandling.AllowNamedFloatingPointLiterals, // "NaN" where nothing was compared
+    };
 
     /// <summary>Prints one document on the standard output.</summary>
     public static void Print(JsonNode document) => Console.WriteLine(document.ToJsonString(Indented));

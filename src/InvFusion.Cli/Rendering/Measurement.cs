@@ -11,6 +11,7 @@ internal sealed record Measurement(Tensor Values, Tensor? Truth) : IDisposable
     /// <summary>Degrades a clean image and adds noise.</summary>
     public static Measurement Simulate(LinearOperator op, Tensor truth, double sigmaY, ulong seed)
     {
+        using var scope = NewDisposeScope();
         var y = op.Apply(truth.unsqueeze(1));
         if (sigmaY > 0)
         {
@@ -18,30 +19,18 @@ internal sealed record Measurement(Tensor Values, Tensor? Truth) : IDisposable
             new RandomStream(seed, 0x6E6F697365).FillNormal(normals); // a stream of its own, apart from the samples'
             y = y + op.Noise(tensor(normals, device: y.device).view(y.shape)) * sigmaY;
         }
-        return new(y, truth);
+        return new(y.MoveToOuterDisposeScope(), truth);
     }
 
-    /// <summary>Reads what was measured: a <c>.npy</c> with O numbers, or an image where the measurement is one.</summary>
-    public static Measurement Read(string path, LinearOperator op, Reporter reporter)
+    /// <summary>The O numbers of a <c>.npy</c> file.</summary>
+    public static Measurement FromNumbers(string path, LinearOperator op, Device device)
     {
-        InputImage.RequireFile(path);
-        if (Path.GetExtension(path).Equals(".npy", StringComparison.OrdinalIgnoreCase))
-        {
-            var values = Npy.Read(path).ToSingles();
-            if (!values.All(float.IsFinite))
-                throw new DataFormatException($"{path}: holds numbers that are not finite");
-            if (values.Length != op.MeasurementLength)
-                throw new DataFormatException($"{path}: has {values.Length} numbers, the degradation measures {op.MeasurementLength}");
-            return new(tensor(values).view(1, 1, -1), null);
-        }
-        if (op.MeasurementShape is not { } shape)
-            throw new ConfigurationException(
-                $"{path}: this degradation measures numbers, not an image; give its measurement as .npy, or --simulate to degrade a clean image"
-            );
-        using var image = InputImage.Load(path, shape, reporter);
-        using var flat = image.view(1, 1, -1);
-        // What a picture shows in the hole of its mask was not measured: H Hᵀ = mask drops it.
-        return new(op is MaskOperator ? op.Apply(op.Adjoint(flat)) : flat.alias(), null);
+        var values = Npy.Read(path).ToSingles();
+        if (!values.All(float.IsFinite))
+            throw new DataFormatException($"{path}: holds numbers that are not finite");
+        if (values.Length != op.MeasurementLength)
+            throw new DataFormatException($"{path}: has {values.Length} numbers, the degradation measures {op.MeasurementLength}");
+        return new(tensor(values, 1, 1, values.Length, device: device), null);
     }
 
     public void Dispose()

@@ -1,3 +1,4 @@
+using InvFusion.Data;
 using InvFusion.Degradations;
 using InvFusion.Evaluation;
 using InvFusion.Formats.IO;

@@ -11,6 +11,9 @@ internal sealed record RestoreReport
     public required string Degradation { get; init; }
     public required string Method { get; init; }
     public required int Steps { get; init; }
+
+    /// <summary>Pixels that neighbouring tiles share, where the picture was restored in tiles.</summary>
+    public int? TileOverlap { get; init; }
     public required int Samples { get; init; }
     public required ulong Seed { get; init; }
     public required double SigmaY { get; init; }

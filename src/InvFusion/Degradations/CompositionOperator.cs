@@ -48,8 +48,29 @@ public sealed class CompositionOperator : LinearOperator
     public override Tensor? View(Tensor measurements) => _second.View(measurements);
 
     /// <inheritdoc/>
+    public override ImageShape? ViewShape => _second.ViewShape;
+
+    /// <inheritdoc/>
+    public override Tensor FromView(Tensor picture, double sigmaY = 0) => _second.FromView(picture, sigmaY);
+
+    /// <inheritdoc/>
     public override LinearOperator Select(params ReadOnlySpan<long> samples) =>
         new CompositionOperator(_first.Select(samples), _second.Select(samples));
+
+    /// <inheritdoc/>
+    public override int? WindowStep => _first.WindowStep * _second.WindowStep;
+
+    /// <inheritdoc/>
+    public override LinearOperator Window(ImageWindow window) =>
+        WindowStep is null
+            ? base.Window(window)
+            : new CompositionOperator(_first.Window(window), _second.Window(window.DividedBy(_first.WindowStep!.Value)));
+
+    /// <inheritdoc/>
+    public override Tensor WindowOf(Tensor measurements, ImageWindow window) =>
+        WindowStep is null
+            ? base.WindowOf(measurements, window)
+            : _second.WindowOf(measurements, window.DividedBy(_first.WindowStep!.Value));
 
     /// <inheritdoc/>
     public override Tensor? Picture() => _second.Picture() ?? _first.Picture();

@@ -23,8 +23,8 @@ internal static class ConjugateGradients
         return x.to_type(measurements.dtype).MoveToOuterDisposeScope();
     }
 
-    // A z = y for a symmetric positive definite A; the leading two dimensions count independent systems.
-    private static Tensor Solve(Func<Tensor, Tensor> apply, Tensor y, int mostSteps)
+    /// <summary>A z = y for a symmetric positive definite A; the leading two dimensions count independent systems.</summary>
+    public static Tensor Solve(Func<Tensor, Tensor> apply, Tensor y, int mostSteps)
     {
         using var scope = NewDisposeScope();
         var (z, r) = (zeros_like(y), y.clone());

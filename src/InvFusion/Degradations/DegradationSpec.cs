@@ -20,6 +20,9 @@ public sealed class DegradationSpec
     /// <summary>The text that was parsed.</summary>
     public string Text { get; }
 
+    /// <summary>The <see cref="LinearOperator.WindowStep"/> of every operator that this builds; null where they are not local.</summary>
+    public int? WindowStep => _parts.Aggregate((int?)1, (product, part) => product * part.WindowStep);
+
     /// <summary>Reads a specification.</summary>
     /// <param name="text">One or more degradations, joined by +.</param>
     /// <exception cref="ConfigurationException">A name, key or value is wrong; the message names it and what is allowed.</exception>
@@ -76,7 +79,7 @@ public sealed class DegradationSpec
                 $"degradation '{whole}': '{name}' is unknown, choose from {string.Join(", ", SpecTable.Names)}"
             );
         var arguments = new SpecArguments(text, colon < 0 ? "" : text[(colon + 1)..].Trim(), entry.Keys);
-        return new Part(text, arguments.Seed(), entry.Parse(arguments));
+        return new Part(text, arguments.Seed(), entry.Parse(arguments), entry.WindowStep?.Invoke(arguments));
     }
 
     // At every + that a known name follows: a file name may hold others.
@@ -95,5 +98,5 @@ public sealed class DegradationSpec
         yield return text[start..].Trim();
     }
 
-    private sealed record Part(string Text, ulong? Seed, Func<SpecRequest, LinearOperator> Build);
+    private sealed record Part(string Text, ulong? Seed, Func<SpecRequest, LinearOperator> Build, int? WindowStep);
 }

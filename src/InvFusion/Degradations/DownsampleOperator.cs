@@ -3,15 +3,34 @@ using static TorchSharp.torch;
 namespace InvFusion.Degradations;
 
 /// <summary>A smaller image: the mean of blocks, or antialiased bicubic resampling.</summary>
+/// <remarks>Means of blocks are local, see <see cref="LinearOperator.WindowStep"/>; a bicubic pixel sees neighbouring blocks too.</remarks>
 public sealed class DownsampleOperator : SeparableOperator
 {
+    private readonly int _factor;
+    private readonly bool _bicubic;
+    private readonly Device? _device;
+
     /// <summary>Creates the operator.</summary>
     /// <param name="image">Shape of one image.</param>
     /// <param name="factor">How many times smaller; divides the height and the width.</param>
     /// <param name="bicubic">Keys' cubic (a = -1/2), widened by the factor, instead of the mean of blocks.</param>
     /// <param name="device">Where the operator lives; the CPU when null.</param>
     public DownsampleOperator(ImageShape image, int factor, bool bicubic = true, Device? device = null)
-        : base(image, Weights(image.Height, factor, bicubic), Weights(image.Width, factor, bicubic), device) { }
+        : base(image, Weights(image.Height, factor, bicubic), Weights(image.Width, factor, bicubic), device) =>
+        (_factor, _bicubic, _device) = (factor, bicubic, device);
+
+    private DownsampleOperator(DownsampleOperator from)
+        : base(from) => (_factor, _bicubic, _device) = (from._factor, from._bicubic, from._device);
+
+    /// <inheritdoc/>
+    public override LinearOperator Select(params ReadOnlySpan<long> samples) => new DownsampleOperator(this);
+
+    /// <inheritdoc/>
+    public override int? WindowStep => _bicubic ? null : _factor;
+
+    /// <inheritdoc/>
+    public override LinearOperator Window(ImageWindow window) =>
+        _bicubic ? base.Window(window) : new DownsampleOperator(Image.Of(window), _factor, bicubic: false, _device);
 
     private static double[,] Weights(int length, int factor, bool bicubic)
     {

@@ -49,7 +49,7 @@ internal sealed class ExactFourierOperator(FourierOperator network, int largestD
             return ConjugateGradients.PseudoInverse(this, measurements, sigmaY, MostSteps);
         using var scope = NewDisposeScope();
         var pixels = fft.ifft2(network.Unpack(measurements.to_type(ScalarType.Float64))).real; // [B, k, C, h, w]
-        return Back(network, Solve(pixels, sigmaY)).to_type(measurements.dtype).MoveToOuterDisposeScope();
+        return network.BlurAdjoint(Solve(pixels, sigmaY)).to_type(measurements.dtype).MoveToOuterDisposeScope();
     }
 
     /// <inheritdoc/>
@@ -57,6 +57,12 @@ internal sealed class ExactFourierOperator(FourierOperator network, int largestD
 
     /// <inheritdoc/>
     public override Tensor View(Tensor measurements) => network.View(measurements);
+
+    /// <inheritdoc/>
+    public override ImageShape? ViewShape => network.ViewShape;
+
+    /// <inheritdoc/>
+    public override Tensor FromView(Tensor picture, double sigmaY = 0) => network.FromView(picture, sigmaY);
 
     /// <inheritdoc/>
     public override Tensor Picture() => network.Picture();
@@ -101,15 +107,9 @@ internal sealed class ExactFourierOperator(FourierOperator network, int largestD
         {
             using var inner = NewDisposeScope();
             var pixels = part.reshape(1, -1, 1, block[3], block[4]).expand(block[0], -1, block[2], -1, -1);
-            columns.Add(Blur(op, Back(op, pixels)).flatten(3).MoveToOuterDisposeScope());
+            columns.Add(op.Blur(op.BlurAdjoint(pixels)).flatten(3).MoveToOuterDisposeScope());
         }
         var (values, vectors) = linalg.eigh(cat(columns, 1).transpose(1, 2));
         return (Keep(values), Keep(vectors));
     }
-
-    // G x: [B, k, C, H, W] → [B, k, C or 1, h, w], in pixels.
-    private static Tensor Blur(FourierOperator op, Tensor images) => fft.ifft2(op.Measure(images)).real;
-
-    // Gᵀ p: the spectrum's adjoint without the factor of the unnormalised transform, which cancels against that of the pixels' own.
-    private static Tensor Back(FourierOperator op, Tensor pixels) => op.Project(fft.fft2(pixels));
 }

@@ -130,11 +130,16 @@ public sealed class FourierOperator : LinearOperator
     public override Tensor View(Tensor measurements)
     {
         using var scope = NewDisposeScope();
-        var pixels = fft.ifft2(Unpack(measurements)).real;
-        long[] shift = [_kernel.shape[2] / Stride, _kernel.shape[3] / Stride];
-        var (height, width) = (Math.Max(1, Image.Height / Stride), Math.Max(1, Image.Width / Stride));
-        return pixels.roll(shift, (long[])[-2, -1]).narrow(-2, 0, height).narrow(-1, 0, width).contiguous().MoveToOuterDisposeScope();
+        return Crop(fft.ifft2(Unpack(measurements)).real).contiguous().MoveToOuterDisposeScope();
     }
+
+    /// <inheritdoc/>
+    public override ImageShape? ViewShape =>
+        new(MeasurementChannels, Math.Max(1, Image.Height / Stride), Math.Max(1, Image.Width / Stride));
+
+    /// <inheritdoc/>
+    /// <remarks>The blur of the image reaches beyond what a photo shows: see <see cref="PictureCompletion"/>. Not differentiable.</remarks>
+    public override Tensor FromView(Tensor picture, double sigmaY = 0) => PictureCompletion.Complete(this, picture, sigmaY);
 
     /// <inheritdoc/>
     public override LinearOperator Select(params ReadOnlySpan<long> samples) => new FourierOperator(this, Image, samples.ToArray());
@@ -178,6 +183,27 @@ public sealed class FourierOperator : LinearOperator
         return canvas.narrow(-1, 0, width).contiguous().MoveToOuterDisposeScope();
     }
 
+    /// <summary>G x, the blurred and decimated canvas in pixels: <c>[B, k, C, H, W]</c> → <c>[B, k, C or 1, h, w]</c>.</summary>
+    internal Tensor Blur(Tensor images) => fft.ifft2(Measure(images)).real;
+
+    /// <summary>Gᵀ p: the spectrum's adjoint without the factor of the unnormalised transform, which cancels against that of the pixels' own.</summary>
+    internal Tensor BlurAdjoint(Tensor pixels) => Project(fft.fft2(pixels));
+
+    /// <summary>The part of the canvas G x that lies where the image is: <c>[B, k, c, h, w]</c> → that of <see cref="ViewShape"/>.</summary>
+    internal Tensor Crop(Tensor canvas)
+    {
+        var (_, height, width) = ViewShape!.Value;
+        return canvas.roll(Shift(1), (long[])[-2, -1]).narrow(-2, 0, height).narrow(-1, 0, width);
+    }
+
+    /// <summary>The adjoint of <see cref="Crop"/>: an image in its place on a canvas of zeros.</summary>
+    internal Tensor Uncrop(Tensor picture)
+    {
+        var (_, height, width) = ViewShape!.Value;
+        var padded = nn.functional.pad(picture, [0, MeasurementWidth - width, 0, MeasurementHeight - height]);
+        return padded.roll(Shift(-1), (long[])[-2, -1]);
+    }
+
     /// <summary>Measurements <c>[B, k, O]</c> → complex <c>[B, k, C or 1, h, w]</c>.</summary>
     internal Tensor Unpack(Tensor measurements)
     {
@@ -198,6 +224,8 @@ public sealed class FourierOperator : LinearOperator
             tensor.Dispose();
         base.Dispose(disposing);
     }
+
+    private long[] Shift(int sign) => [sign * _kernel.shape[2] / Stride, sign * _kernel.shape[3] / Stride];
 
     // Z[-r, -c] conjugated, where rows count modulo their number; columns are only reversed unless they too are rolled.
     private static Tensor Mirror(Tensor spectrum, int columns) => spectrum.flip(-2, -1).roll([1, columns], [-2, -1]).conj();

@@ -28,6 +28,12 @@ public sealed class GrayscaleOperator(ImageShape image) : LinearOperator(image, 
     /// <inheritdoc/>
     public override LinearOperator Select(params ReadOnlySpan<long> samples) => new GrayscaleOperator(Image);
 
+    /// <inheritdoc/>
+    public override int? WindowStep => 1;
+
+    /// <inheritdoc/>
+    public override LinearOperator Window(ImageWindow window) => new GrayscaleOperator(Image.Of(window));
+
     private Tensor Spread(Tensor measurements, double scale)
     {
         RequireMeasurements(measurements);

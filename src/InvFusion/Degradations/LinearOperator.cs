@@ -72,6 +72,45 @@ public abstract class LinearOperator : IDisposable
             ? measurements.reshape(measurements.shape[0], measurements.shape[1], m.Channels, m.Height, m.Width)
             : null;
 
+    /// <summary>Shape of the images that <see cref="View"/> gives and <see cref="FromView"/> takes; null where a measurement is no image.</summary>
+    public virtual ImageShape? ViewShape => MeasurementShape;
+
+    /// <summary>
+    /// The measurement that an image <c>[B, k, c, h, w]</c> of <see cref="ViewShape"/> shows, <c>[B, k, O]</c>: what was measured according to
+    /// <see cref="View"/> is the image's own, the rest is the operator's best guess.
+    /// </summary>
+    /// <param name="picture">For example the blurred photo itself.</param>
+    /// <param name="sigmaY">Standard deviation of its noise, in units of the images.</param>
+    /// <exception cref="NotSupportedException">A measurement is no image.</exception>
+    public virtual Tensor FromView(Tensor picture, double sigmaY = 0)
+    {
+        ArgumentNullException.ThrowIfNull(picture);
+        return MeasurementShape is null
+            ? throw new NotSupportedException($"{GetType().Name}: its measurement is no image")
+            : picture.reshape(picture.shape[0], picture.shape[1], MeasurementLength);
+    }
+
+    /// <summary>
+    /// Pixels of the image behind one pixel of the measurement along each axis, for an operator whose every measured pixel sees nothing but its own block of
+    /// the image. Such an operator is local: it falls apart into <see cref="Window"/>s. Null for all others.
+    /// </summary>
+    public virtual int? WindowStep => null;
+
+    /// <summary>A local operator for a window of the image alone, as a new operator that the caller owns.</summary>
+    /// <param name="window">Starts and ends at multiples of <see cref="WindowStep"/>.</param>
+    /// <exception cref="NotSupportedException">The operator is not local.</exception>
+    public virtual LinearOperator Window(ImageWindow window) => throw NotLocal();
+
+    /// <summary>The part of a measurement that belongs to a window: <c>[B, k, O]</c> → <c>[B, k, O of the window]</c>.</summary>
+    /// <exception cref="NotSupportedException">The operator is not local.</exception>
+    public virtual Tensor WindowOf(Tensor measurements, ImageWindow window)
+    {
+        var part = window.DividedBy(WindowStep ?? throw NotLocal());
+        using var scope = NewDisposeScope();
+        var view = View(measurements) ?? throw NotLocal();
+        return view.narrow(-2, part.Top, part.Height).narrow(-1, part.Left, part.Width).flatten(2).MoveToOuterDisposeScope();
+    }
+
     /// <summary>A picture <c>[B, 1 or 3, h, w]</c> in [0, 1] that shows what the operator does (its mask or kernel), or null when there is none.</summary>
     public virtual Tensor? Picture() => null;
 
@@ -125,6 +164,9 @@ public abstract class LinearOperator : IDisposable
                 $"{GetType().Name}: measurements are [{string.Join(", ", s)}], needed [{Batch}, k, {MeasurementLength}]"
             );
     }
+
+    private NotSupportedException NotLocal() =>
+        new($"{GetType().Name} is not local: what it measures of a part of the image depends on the rest");
 
     private string Batch => BatchSize == 1 ? "B" : $"{BatchSize}";
 }

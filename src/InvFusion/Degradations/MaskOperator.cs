@@ -35,10 +35,25 @@ public sealed class MaskOperator : LinearOperator
     public override Tensor PseudoInverse(Tensor measurements, double sigmaY = 0) => Spread(measurements, 1 / (1 + sigmaY * sigmaY));
 
     /// <inheritdoc/>
+    /// <remarks>What a picture shows in the hole was not measured.</remarks>
+    public override Tensor FromView(Tensor picture, double sigmaY = 0) => Apply(picture);
+
+    /// <inheritdoc/>
     public override LinearOperator Select(params ReadOnlySpan<long> samples)
     {
         using var scope = NewDisposeScope();
         return new MaskOperator(Image, Pick(_mask, samples.ToArray()).squeeze(1));
+    }
+
+    /// <inheritdoc/>
+    public override int? WindowStep => 1;
+
+    /// <inheritdoc/>
+    public override LinearOperator Window(ImageWindow window)
+    {
+        using var scope = NewDisposeScope();
+        var part = _mask.narrow(-2, window.Top, window.Height).narrow(-1, window.Left, window.Width);
+        return new MaskOperator(Image.Of(window), part.squeeze(1));
     }
 
     /// <inheritdoc/>

@@ -26,4 +26,13 @@ public sealed class NoDegradation(ImageShape image) : LinearOperator(image, 1, i
 
     /// <inheritdoc/>
     public override LinearOperator Select(params ReadOnlySpan<long> samples) => new NoDegradation(Image);
+
+    /// <inheritdoc/>
+    public override int? WindowStep => 1;
+
+    /// <inheritdoc/>
+    public override LinearOperator Window(ImageWindow window) => new NoDegradation(Image.Of(window));
+
+    /// <inheritdoc/>
+    public override Tensor WindowOf(Tensor measurements, ImageWindow window) => measurements.alias();
 }

@@ -27,7 +27,7 @@ public class SeparableOperator : LinearOperator
         MeasurementShape = new ImageShape(image.Channels, (int)r.shape[0], (int)k.shape[0]);
     }
 
-    private SeparableOperator(SeparableOperator from)
+    private protected SeparableOperator(SeparableOperator from)
         : base(from.Image, 1, from.MeasurementLength)
     {
         using var scope = NewDisposeScope();

@@ -9,20 +9,20 @@ internal static class SpecTable
 
     private static readonly Entry[] Table =
     [
-        new("box", ["seed"], a => Box(a, missing: false)),
-        new("missing-box", ["seed"], a => Box(a, missing: true)),
-        new("mask", [], Mask),
-        new("patches", ["size", "keep", "seed"], Patches),
+        new("box", ["seed"], a => Box(a, missing: false), Local),
+        new("missing-box", ["seed"], a => Box(a, missing: true), Local),
+        new("mask", [], Mask, Local),
+        new("patches", ["size", "keep", "seed"], Patches, Local),
         new("motion", ["stride", "intensity", "seed"], Motion),
         new("blur", ["sigma", "uniform", "border"], Blur),
         new("kernel", ["stride"], Kernel),
-        new("sr", ["method", "seed"], SuperResolution),
+        new("sr", ["method", "seed"], SuperResolution, a => IsBicubic(a) || a.Count == 0 ? null : Factor(a)),
         new("matrix", ["seed"], Matrix),
         new("random-matrix", ["rows", "seed"], RandomMatrix),
-        new("gray", [], a => Plain(a, "gray", r => new GrayscaleOperator(r.Image))),
+        new("gray", [], a => Plain(a, "gray", r => new GrayscaleOperator(r.Image)), Local),
         new("compressed", ["keep", "seed"], Compressed),
         new("random", ["seed"], a => Plain(a, "random[:seed=N]", r => r.Draw(DegradationFamilies.Default()))),
-        new("none", [], a => Plain(a, "none", r => new NoDegradation(r.Image))),
+        new("none", [], a => Plain(a, "none", r => new NoDegradation(r.Image)), Local),
     ];
 
     /// <summary>All names.</summary>
@@ -110,10 +110,16 @@ internal static class SpecTable
             return a.Has("method")
                 ? throw a.Error("'method' needs a factor, as in sr:4,method=box")
                 : r => r.Draw(new SuperResolutionFamily());
-        var factor = a.Int(0, "factor", 1, MostPixels);
-        var bicubic = a.Choice("method", "bicubic", "box") == "bicubic";
+        var (factor, bicubic) = (Factor(a), IsBicubic(a));
         return r => new DownsampleOperator(r.Image, factor, bicubic, r.Device);
     }
+
+    private static int Factor(SpecArguments a) => a.Int(0, "factor", 1, MostPixels);
+
+    private static bool IsBicubic(SpecArguments a) => a.Choice("method", "bicubic", "box") == "bicubic";
+
+    // Of degradations whose every measured pixel sees one pixel of the image.
+    private static int? Local(SpecArguments a) => 1;
 
     private static Func<SpecRequest, LinearOperator> Matrix(SpecArguments a)
     {
@@ -147,5 +153,11 @@ internal static class SpecTable
     /// <param name="Name">The name.</param>
     /// <param name="Keys">The keys that it takes.</param>
     /// <param name="Parse">Checks the arguments and gives what builds the operator.</param>
-    internal sealed record Entry(string Name, IReadOnlyList<string> Keys, Func<SpecArguments, Func<SpecRequest, LinearOperator>> Parse);
+    /// <param name="WindowStep">The operator's <see cref="LinearOperator.WindowStep"/>, known before it is built; no function for one that is not local.</param>
+    internal sealed record Entry(
+        string Name,
+        IReadOnlyList<string> Keys,
+        Func<SpecArguments, Func<SpecRequest, LinearOperator>> Parse,
+        Func<SpecArguments, int?>? WindowStep = null
+    );
 }

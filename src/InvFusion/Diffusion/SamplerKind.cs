@@ -14,4 +14,11 @@ public sealed record SamplerKind(
     bool Conditional,
     IReadOnlyList<string> OptionNames,
     Func<SamplerOptions, ISampler> Build
-);
+)
+{
+    /// <summary>Evaluations of the denoiser from the number of steps; one each, unless the table says otherwise.</summary>
+    public Func<int, int> Evaluations { get; init; } = steps => steps;
+
+    /// <summary>The steps that it takes with these options.</summary>
+    public int StepsOf(SamplerOptions options) => options.Steps ?? DefaultSteps;
+}

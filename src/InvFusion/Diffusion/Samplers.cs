@@ -9,7 +9,10 @@ public static class Samplers
     /// <summary>Every sampler, in the order in which they are listed to users.</summary>
     public static IReadOnlyList<SamplerKind> All { get; } =
     [
-        new("edm", "posterior sampling with Heun's 2nd-order steps", 32, Conditional: true, EdmOptionNames, Edm),
+        new("edm", "posterior sampling with Heun's 2nd-order steps", 32, Conditional: true, EdmOptionNames, Edm)
+        {
+            Evaluations = n => 2 * n - 1,
+        },
         new("mmse", "the posterior mean in one evaluation", 1, Conditional: true, [], _ => new MmseEstimator()),
     ];
 

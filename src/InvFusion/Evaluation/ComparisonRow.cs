@@ -6,7 +6,7 @@ namespace InvFusion.Evaluation;
 /// <param name="Degradation">The degradation, as its specification has it.</param>
 /// <param name="Model">The model; empty for H⁺y.</param>
 /// <param name="Method">The sampler, or H⁺y.</param>
-/// <param name="Images">Images.</param>
+/// <param name="Images">Images that count: those of which the degradation lost something.</param>
 /// <param name="Psnr">Mean PSNR on 8-bit values, in dB.</param>
 /// <param name="PsnrError">Standard error of that mean.</param>
 /// <param name="Consistency">Mean over images of the root mean square of y - H x, in units of images in [-1, 1].</param>

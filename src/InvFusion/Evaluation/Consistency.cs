@@ -17,6 +17,6 @@ public static class Consistency
         var residual = measurements - op.Apply(images.unsqueeze(1)); // [B, 1, O]
         var measured = op.Apply(rand_like(images).unsqueeze(1) + 1).abs().gt(1e-9).sum([1, 2]).clamp_min(1);
         var mean = residual.to_type(ScalarType.Float64).square().sum([1, 2]) / measured;
-        return [.. (mean.sqrt() / op.NoiseGain).data<double>()];
+        return [.. (mean.sqrt() / op.NoiseGain).cpu().data<double>()];
     }
 }

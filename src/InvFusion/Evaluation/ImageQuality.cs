@@ -44,5 +44,5 @@ public static class ImageQuality
         return (line.unsqueeze(1) * line.unsqueeze(0)).view(1, 1, size, size);
     }
 
-    private static Tensor ToBytes(Tensor image) => (image.to_type(ScalarType.Float64) * 127.5 + 127.5).round().clamp(0, 255);
+    private static Tensor ToBytes(Tensor image) => (image.cpu().to_type(ScalarType.Float64) * 127.5 + 127.5).round().clamp(0, 255);
 }

@@ -11,7 +11,8 @@ namespace InvFusion.Evaluation;
 /// <param name="images">The clean images; not owned.</param>
 /// <param name="batchSize">Images that go through a network together.</param>
 /// <param name="seed">Seed of operators and samples; image i has seed + i.</param>
-public sealed class MethodComparison(IImageSet images, int batchSize = 20, ulong seed = 0)
+/// <param name="device">Where the networks are; the CPU when null.</param>
+public sealed class MethodComparison(IImageSet images, int batchSize = 20, ulong seed = 0, Device? device = null)
 {
     /// <summary>One model with one method.</summary>
     /// <param name="Model">What the table calls the model.</param>
@@ -26,6 +27,7 @@ public sealed class MethodComparison(IImageSet images, int batchSize = 20, ulong
     /// <param name="count">How many images.</param>
     /// <param name="progress">Told (done, all) restored images.</param>
     /// <param name="cancellation">Ends the work.</param>
+    /// <returns>The rows; images of which this degradation lost nothing (H⁺y is the image) do not count in them.</returns>
     public IReadOnlyList<ComparisonRow> Run(
         DegradationSpec degradation,
         IReadOnlyList<Contestant> contestants,
@@ -41,14 +43,17 @@ public sealed class MethodComparison(IImageSet images, int batchSize = 20, ulong
             using var scope = NewDisposeScope();
             var size = Math.Min(batchSize, count - first);
             var truth = Read(first, size);
-            using var op = degradation.Build(Shape, size, seed + (ulong)first);
+            using var op = degradation.Build(Shape, size, seed + (ulong)first, device);
             var y = op.Apply(truth.unsqueeze(1));
-            scores[0].Add(truth, op.Exact.PseudoInverse(y).squeeze(1), op, y, 0);
+            var inverse = op.Exact.PseudoInverse(y).squeeze(1);
+            // A draw of which nothing was lost leaves nothing to restore, and its PSNR is infinite.
+            int[] counted = [.. Enumerable.Range(0, size).Where(i => double.IsFinite(ImageQuality.Psnr(inverse[i], truth[i])))];
+            scores[0].Add(truth, inverse, op, y, counted, seconds: 0);
             for (var c = 0; c < contestants.Count; c++)
             {
                 var clock = Stopwatch.StartNew();
                 using var result = Sample(contestants[c], op, y, first, size, cancellation);
-                scores[c + 1].Add(truth, result.Images, op, y, clock.Elapsed.TotalSeconds, result.Evaluations);
+                scores[c + 1].Add(truth, result.Images, op, y, counted, clock.Elapsed.TotalSeconds, result.Evaluations);
                 progress?.Report((first * contestants.Count + size * (c + 1), count * contestants.Count));
             }
         }
@@ -67,7 +72,7 @@ public sealed class MethodComparison(IImageSet images, int batchSize = 20, ulong
         var request = new SamplingRequest
         {
             Image = Shape,
-            Noise = new SampleNoise(Enumerable.Range(first, size).Select(i => seed + (ulong)i)),
+            Noise = new SampleNoise(Enumerable.Range(first, size).Select(i => seed + (ulong)i), device),
             Problem = new(op, y),
         };
         var denoiser = new NetworkDenoiser(c.Network, known ? new(op, y) : Conditioning.None);
@@ -79,7 +84,7 @@ public sealed class MethodComparison(IImageSet images, int batchSize = 20, ulong
         var planes = new byte[size * Shape.Length];
         for (var i = 0; i < size; i++)
             images.Read(first + i, planes.AsSpan(i * Shape.Length, Shape.Length));
-        return (tensor(planes).to_type(ScalarType.Float32) / 127.5 - 1).view(size, Shape.Channels, Shape.Height, Shape.Width);
+        return Pictures.ToTensor(planes, Shape, device);
     }
 
     private sealed class Scores
@@ -87,20 +92,25 @@ public sealed class MethodComparison(IImageSet images, int batchSize = 20, ulong
         private readonly List<double> _psnr = [];
         private readonly List<double> _consistency = [];
         private double _seconds;
+        private int _restored;
         private int _evaluations;
 
-        public void Add(Tensor truth, Tensor restored, LinearOperator op, Tensor y, double seconds, int evaluations = 0)
+        public void Add(Tensor truth, Tensor restored, LinearOperator op, Tensor y, int[] counted, double seconds, int evaluations = 0)
         {
-            for (var i = 0; i < truth.shape[0]; i++)
+            var consistency = Consistency.RootMeanSquare(op, restored, y);
+            foreach (var i in counted)
+            {
                 _psnr.Add(ImageQuality.Psnr(restored[i], truth[i]));
-            _consistency.AddRange(Consistency.RootMeanSquare(op, restored, y));
+                _consistency.Add(consistency[i]);
+            }
             _seconds += seconds;
+            _restored += (int)truth.shape[0];
             _evaluations = evaluations;
         }
 
         public ComparisonRow Row(string degradation, string model, string method)
         {
-            var mean = _psnr.Average();
+            var mean = _psnr.DefaultIfEmpty(double.NaN).Average();
             var variance = _psnr.Sum(p => (p - mean) * (p - mean)) / Math.Max(1, _psnr.Count - 1);
             return new(
                 degradation,
@@ -109,9 +119,9 @@ public sealed class MethodComparison(IImageSet images, int batchSize = 20, ulong
                 _psnr.Count,
                 mean,
                 Math.Sqrt(variance / _psnr.Count),
-                _consistency.Average(),
+                _consistency.DefaultIfEmpty(double.NaN).Average(),
                 _evaluations,
-                _seconds / _psnr.Count
+                _seconds / _restored
             );
         }
     }

@@ -35,6 +35,9 @@ public sealed class PreconditionedNetwork : nn.Module
     /// <summary>The configuration that the network was built from.</summary>
     public NetworkConfiguration Configuration { get; }
 
+    /// <summary>Where the weights are; operators, measurements and images must be there too.</summary>
+    public Device Device => _logvarLinear.Weight.device;
+
     /// <summary>Type of the matrix products inside F; x, D, norms and the residual stream stay in float32.</summary>
     public ScalarType ComputeType { get; set; } = ScalarType.Float32;
 

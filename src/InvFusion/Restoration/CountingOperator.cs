@@ -45,5 +45,9 @@ internal sealed class CountingOperator(LinearOperator inner) : LinearOperator(in
 
     public override Tensor? View(Tensor measurements) => inner.View(measurements);
 
+    public override ImageShape? ViewShape => inner.ViewShape;
+
+    public override Tensor FromView(Tensor picture, double sigmaY = 0) => inner.FromView(picture, sigmaY);
+
     public override Tensor? Picture() => inner.Picture();
 }

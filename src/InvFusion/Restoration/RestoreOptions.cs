@@ -1,3 +1,4 @@
+using InvFusion.Degradations;
 using InvFusion.Diffusion;
 
 namespace InvFusion.Restoration;
@@ -28,6 +29,12 @@ public sealed record RestoreOptions
 
     /// <summary>Samples that go through the network together.</summary>
     public int BatchSize { get; init; } = 4;
+
+    /// <summary>
+    /// Restores a picture that is larger than the model's in tiles of the model's size, which overlap by at least this many pixels; the operator must be local
+    /// (<see cref="LinearOperator.WindowStep"/>). Null gives the network the whole picture.
+    /// </summary>
+    public int? TileOverlap { get; init; }
 
     /// <summary>Checks every value.</summary>
     /// <exception cref="ConfigurationException">The message names the option.</exception>

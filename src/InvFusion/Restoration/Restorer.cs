@@ -20,7 +20,7 @@ public sealed class Restorer(PreconditionedNetwork network)
 {
     /// <summary>Draws samples of the posterior p(x | y).</summary>
     /// <param name="op">H, for one image, or null for samples of the prior.</param>
-    /// <param name="measurement">y, <c>[1, 1, O]</c>, or null.</param>
+    /// <param name="measurement">y, <c>[1, 1, O]</c>, or null; on the network's device, as the operator.</param>
     /// <param name="options">How.</param>
     /// <param name="progress">Told after every evaluation.</param>
     /// <param name="cancellation">Ends the work; samples that are finished are kept.</param>
@@ -37,60 +37,94 @@ public sealed class Restorer(PreconditionedNetwork network)
         CheckClass(options);
         using var noGrad = no_grad();
         using var scope = NewDisposeScope();
-        using var counted = op is null ? null : new CountingOperator(op);
-        var kind = Samplers.Find(options.Method);
-        var sampler = Samplers.Create(options.Method, options.Sampler);
-        var image =
-            op?.Image ?? new ImageShape(network.Configuration.Channels, network.Configuration.Resolution, network.Configuration.Resolution);
-        var finished = new List<Tensor>();
-        var failures = new List<SampleFailure>();
-        var (evaluations, cancelled) = (0L, false);
-        var batches = Enumerable.Range(0, options.Samples).Chunk(options.BatchSize).ToArray();
-        for (var b = 0; b < batches.Length && !cancelled; b++)
+        var side = network.Configuration.Resolution;
+        var image = op?.Image ?? new ImageShape(network.Configuration.Channels, side, side);
+        var layout = Layout(op, image, options);
+        var parts = layout.Windows.Select(w => new RestorePart(op, measurement, image, w)).ToArray();
+        try
         {
-            var seeds = batches[b].Select(i => options.Seed + (ulong)i).ToArray();
-            var known = kind.Conditional && counted is not null && measurement is not null;
-            var denoiser = Denoiser(
-                known ? counted : null,
-                known ? measurement!.expand(seeds.Length, -1, -1) : null,
-                seeds.Length,
-                options
+            var drawn = Draw(parts, layout, options, progress, cancellation);
+            var samples = cat(drawn.Images, 0);
+            var good = GoodSamples(samples, drawn.Failures);
+            var pseudoInverse =
+                op is null || measurement is null ? zeros_like(samples[0]) : op.Exact.PseudoInverse(measurement).flatten(0, 1)[0];
+            return new RestoredImage(
+                samples.MoveToOuterDisposeScope(),
+                good.mean([0]).MoveToOuterDisposeScope(),
+                (good.shape[0] > 1 ? good.std(0) : zeros_like(good[0])).MoveToOuterDisposeScope(),
+                pseudoInverse.MoveToOuterDisposeScope(),
+                drawn.Failures,
+                drawn.Evaluations,
+                parts.Sum(p => p.Operator?.ForwardCalls ?? 0),
+                parts.Sum(p => p.Operator?.InverseCalls ?? 0),
+                drawn.Cancelled
             );
-            var request = new SamplingRequest
+        }
+        finally
+        {
+            foreach (var part in parts)
+                part.Dispose();
+        }
+    }
+
+    private TileLayout Layout(LinearOperator? op, ImageShape image, RestoreOptions options)
+    {
+        if (op is null || options.TileOverlap is not { } overlap)
+            return TileLayout.Whole(image);
+        var step = op.WindowStep ?? throw new ConfigurationException($"--tiles: {op.GetType().Name} is not local; restore without tiles");
+        return new TileLayout(image, network.Configuration.Resolution, overlap, step);
+    }
+
+    // Batch by batch, each in all parts: on cancellation the batches that are whole are kept.
+    private Drawn Draw(
+        RestorePart[] parts,
+        TileLayout layout,
+        RestoreOptions options,
+        IProgress<RestoreProgress>? progress,
+        CancellationToken cancellation
+    )
+    {
+        var drawn = new Drawn();
+        var batches = Enumerable.Range(0, options.Samples).Chunk(options.BatchSize).ToArray();
+        try
+        {
+            foreach (var (b, batch) in batches.Index())
             {
-                Image = image,
-                Noise = new SampleNoise(seeds),
-                Problem = counted is null || measurement is null ? null : new(counted, measurement, options.SigmaY),
-            };
-            try
-            {
-                var result = sampler.Sample(denoiser, request, BatchProgress(progress, kind, options, b, batches.Length), cancellation);
-                finished.Add(result.Images);
-                failures.AddRange(result.Failures.OfType<SampleFailure>());
-                evaluations += (long)result.Evaluations * seeds.Length;
-            }
-            catch (OperationCanceledException)
-            {
-                cancelled = true;
+                var seeds = batch.Select(i => options.Seed + (ulong)i).ToArray();
+                var results = new List<SamplingResult>();
+                foreach (var part in parts)
+                {
+                    var told = PartProgress(progress, options, b * parts.Length + results.Count, batches.Length * parts.Length);
+                    results.Add(Sample(part, seeds, options, told, cancellation));
+                }
+                drawn.Add(results, layout);
             }
         }
-        if (finished.Count == 0)
-            throw new OperationCanceledException(cancellation);
-        var samples = cat(finished, 0);
-        var good = GoodSamples(samples, failures);
-        var pseudoInverse =
-            op is null || measurement is null ? zeros_like(samples[0]) : op.Exact.PseudoInverse(measurement).flatten(0, 1)[0];
-        return new RestoredImage(
-            samples.MoveToOuterDisposeScope(),
-            good.mean([0]).MoveToOuterDisposeScope(),
-            (good.shape[0] > 1 ? good.std(0) : zeros_like(good[0])).MoveToOuterDisposeScope(),
-            pseudoInverse.MoveToOuterDisposeScope(),
-            failures,
-            evaluations,
-            counted?.ForwardCalls ?? 0,
-            counted?.InverseCalls ?? 0,
-            cancelled
-        );
+        catch (OperationCanceledException) when (drawn.Images.Count > 0)
+        {
+            drawn.Cancelled = true;
+        }
+        return drawn;
+    }
+
+    private SamplingResult Sample(
+        RestorePart part,
+        ulong[] seeds,
+        RestoreOptions options,
+        IProgress<SamplingProgress>? progress,
+        CancellationToken cancellation
+    )
+    {
+        var (op, y) = (part.Operator, part.Measurement);
+        var known = Samplers.Find(options.Method).Conditional && op is not null && y is not null;
+        var denoiser = Denoiser(known ? op : null, known ? y!.expand(seeds.Length, -1, -1) : null, seeds.Length, options);
+        var request = new SamplingRequest
+        {
+            Image = part.Image,
+            Noise = part.Noise(seeds, network.Device),
+            Problem = op is null || y is null ? null : new(op, y, options.SigmaY),
+        };
+        return Samplers.Create(options.Method, options.Sampler).Sample(denoiser, request, progress, cancellation);
     }
 
     private static Tensor GoodSamples(Tensor samples, List<SampleFailure> failures)
@@ -104,24 +138,18 @@ public sealed class Restorer(PreconditionedNetwork network)
 
     private IDenoiser Denoiser(LinearOperator? op, Tensor? measurements, int batch, RestoreOptions options)
     {
-        var label = options.Class is { } c ? full([batch], c, dtype: ScalarType.Int64) : null;
+        var label = options.Class is { } c ? full([batch], c, dtype: ScalarType.Int64, device: network.Device) : null;
         var main = new NetworkDenoiser(network, new(op, measurements, label));
         return options.Guidance is { } weight
             ? new GuidedDenoiser(main, new NetworkDenoiser(network, new(op, measurements)), weight)
             : main;
     }
 
-    private static Progress? BatchProgress(
-        IProgress<RestoreProgress>? target,
-        SamplerKind kind,
-        RestoreOptions options,
-        int batch,
-        int batches
-    )
+    private static Progress? PartProgress(IProgress<RestoreProgress>? target, RestoreOptions options, int part, int parts)
     {
-        var steps = options.Sampler.Steps ?? kind.DefaultSteps;
-        var perBatch = kind.Name == "edm" ? 2 * steps - 1 : steps;
-        return target is null ? null : new Progress(p => target.Report(new(batch * perBatch + p.Evaluations, batches * perBatch)));
+        var kind = Samplers.Find(options.Method);
+        var each = kind.Evaluations(kind.StepsOf(options.Sampler));
+        return target is null ? null : new Progress(p => target.Report(new(part * each + p.Evaluations, parts * each)));
     }
 
     private void CheckClass(RestoreOptions options)
@@ -135,6 +163,31 @@ public sealed class Restorer(PreconditionedNetwork network)
             );
         if (options.Guidance is not null && options.Class is null)
             throw new ConfigurationException("--cfg: guidance needs --class, the class to guide towards");
+    }
+
+    /// <summary>What is drawn so far.</summary>
+    private sealed class Drawn
+    {
+        /// <summary><c>[K, C, H, W]</c> of each batch.</summary>
+        public List<Tensor> Images { get; } = [];
+        public List<SampleFailure> Failures { get; } = [];
+        public long Evaluations { get; private set; }
+        public bool Cancelled { get; set; }
+
+        /// <summary>Adds a batch from its parts. A sample that failed in one of them has failed.</summary>
+        public void Add(List<SamplingResult> parts, TileLayout layout)
+        {
+            var images = layout.Blend([.. parts.Select(p => p.Images)]);
+            for (var i = 0; i < images.shape[0]; i++)
+                if (parts.Select(p => p.Failures[i]).FirstOrDefault(f => f is not null) is { } failure)
+                {
+                    Failures.Add(failure);
+                    images[i].fill_(double.NaN);
+                }
+            Images.Add(images);
+            Evaluations += parts.Sum(p => p.Evaluations) * images.shape[0];
+            parts.ForEach(p => p.Dispose());
+        }
     }
 
     // Synchronous, unlike System.Progress: the bar never lags behind.

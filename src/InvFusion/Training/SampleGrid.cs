@@ -15,7 +15,7 @@ internal sealed class SampleGrid(PreconditionedNetwork network, TrainingOptions 
     private const int Steps = 18;
 
     /// <summary>Draws the grid with the weights as they are and writes it.</summary>
-    public void Save(string path, string title, Device device)
+    public void Save(string path, string title)
     {
         var sheet = new ContactSheet
         {
@@ -27,7 +27,7 @@ internal sealed class SampleGrid(PreconditionedNetwork network, TrainingOptions 
         try
         {
             foreach (var (row, name) in options.Degradations.Index().Take(images.Count))
-                sheet.AddRow(name, Row(row, name, device).Select(picture => new SheetCell(picture)));
+                sheet.AddRow(name, Row(row, name).Select(picture => new SheetCell(picture)));
         }
         finally
         {
@@ -36,20 +36,15 @@ internal sealed class SampleGrid(PreconditionedNetwork network, TrainingOptions 
         sheet.Save(path);
     }
 
-    private List<RgbImage> Row(int index, string family, Device device)
+    private List<RgbImage> Row(int index, string family)
     {
         using var noGrad = no_grad();
         using var scope = NewDisposeScope();
-        var n = network.Configuration;
+        var (n, device) = (network.Configuration, network.Device);
         var shape = new ImageShape(n.Channels, n.Resolution, n.Resolution);
         var planes = new byte[shape.Length];
         images.Read(index, planes);
-        var truth = (tensor(planes, device: device).to_type(ScalarType.Float32) / 127.5 - 1).view(
-            1,
-            shape.Channels,
-            shape.Height,
-            shape.Width
-        );
+        var truth = Pictures.ToTensor(planes, shape, device); // [1, C, H, W]
         // The same operator and noise at every grid, so that grids can be compared.
         var streams = new[] { new RandomStream(options.Seed, (ulong)index) };
         using var op = DegradationFamilies
@@ -61,12 +56,6 @@ internal sealed class SampleGrid(PreconditionedNetwork network, TrainingOptions 
             n.Kind == NetworkKind.Unconditional ? new Conditioning(ClassLabels: label) : new(op, y.expand(Samples, -1, -1), label);
         var request = new SamplingRequest { Image = shape, Noise = new SampleNoise([0, 1], device) };
         using var result = new EdmSampler(new EdmOptions { Steps = Steps }).Sample(new NetworkDenoiser(network, conditioning), request);
-        return [Picture(truth[0]), Picture(op.PseudoInverse(y)[0, 0]), Picture(result.Images[0]), Picture(result.Images[1])];
-    }
-
-    private static RgbImage Picture(Tensor image)
-    {
-        using var pixels = image.cpu().clamp(-1, 1).contiguous();
-        return RgbImage.FromPlanar(pixels.data<float>().ToArray(), (int)image.shape[0], (int)image.shape[1], (int)image.shape[2]);
+        return [.. new[] { truth[0], op.PseudoInverse(y)[0, 0], result.Images[0], result.Images[1] }.Select(Pictures.FromTensor)];
     }
 }

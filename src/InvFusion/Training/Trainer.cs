@@ -144,7 +144,7 @@ public sealed class Trainer : IDisposable
         try
         {
             var grid = new SampleGrid(_network, _options, _images);
-            grid.Save(Path.Combine(_folder, $"grid-{_seen:D12}.png"), $"{_seen} images", _parameters.Values.device);
+            grid.Save(Path.Combine(_folder, $"grid-{_seen:D12}.png"), $"{_seen} images");
         }
         finally
         {

@@ -127,6 +127,26 @@ public sealed class OperatorLawTests
 
     [Theory]
     [MemberData(nameof(Names))]
+    public void A_picture_of_a_measurement_shows_what_it_was_made_from(string name, int k)
+    {
+        using var scope = NewDisposeScope();
+        using var op = OperatorTable.Create(name);
+        var y = op.Apply(OperatorTable.Images(op, k, 1));
+        if (op.ViewShape is not { } shape)
+        {
+            Assert.Null(op.View(y));
+            return;
+        }
+        var picture = op.View(y)!;
+        Assert.Equal([y.shape[0], k, shape.Channels, shape.Height, shape.Width], picture.shape);
+        var taken = op.FromView(picture);
+        Close.To(picture, op.View(taken)!, 1e-6);
+        if (op.MeasurementShape is not null) // the picture is all of it
+            Close.To(y, taken, 1e-6);
+    }
+
+    [Theory]
+    [MemberData(nameof(Names))]
     public void A_wrong_layout_is_refused(string name, int k)
     {
         using var scope = NewDisposeScope();

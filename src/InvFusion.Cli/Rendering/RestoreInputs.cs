@@ -1,0 +1,88 @@
+using InvFusion.Degradations;
+using InvFusion.Imaging;
+using InvFusion.Models;
+using InvFusion.Restoration;
+
+namespace InvFusion.Cli.Rendering;
+
+/// <summary>Reads inputs of a restoration on the network's device, and keeps the operators: one for each size of image.</summary>
+internal sealed class RestoreInputs(
+    DegradationSpec degradation,
+    RestoreOptions settings,
+    bool simulate,
+    PreconditionedNetwork network,
+    Reporter reporter
+) : IDisposable
+{
+    private readonly Dictionary<ImageShape, LinearOperator> _operators = [];
+    private readonly List<RestoreInput> _inputs = [];
+
+    /// <summary>Reads one file. What it gives is disposed with this.</summary>
+    public RestoreInput Read(string file)
+    {
+        var (op, measurement) =
+            !simulate && Path.GetExtension(file).Equals(".npy", StringComparison.OrdinalIgnoreCase) ? Numbers(file) : Picture(file);
+        _inputs.Add(new(file, op, measurement));
+        return _inputs[^1];
+    }
+
+    public void Dispose()
+    {
+        foreach (var input in _inputs)
+            input.Measurement.Dispose();
+        foreach (var op in _operators.Values)
+            op.Dispose();
+    }
+
+    private (LinearOperator, Measurement) Numbers(string file)
+    {
+        if (settings.TileOverlap is not null)
+            throw new ConfigurationException($"{file}: --tiles needs a picture, numbers do not say how large the image is; give a picture");
+        var op = Operator(ModelShape);
+        return (op, Measurement.FromNumbers(file, op, network.Device));
+    }
+
+    private (LinearOperator, Measurement) Picture(string file)
+    {
+        var picture = InputImage.Decode(file);
+        var op = Operator(settings.TileOverlap is null ? ModelShape : TiledShape(picture));
+        if (simulate)
+        {
+            var truth = InputImage.ToTensor(picture, file, op.Image, reporter, network.Device);
+            return (op, Measurement.Simulate(op, truth, settings.SigmaY, settings.Seed));
+        }
+        if (op.ViewShape is not { } shape)
+            throw new ConfigurationException(
+                $"{file}: this degradation measures numbers, not an image; give its measurement as .npy, or --simulate to degrade a clean image"
+            );
+        using var image = InputImage.ToTensor(picture, file, shape, reporter, network.Device);
+        using var group = image.unsqueeze(1); // [1, 1, c, h, w]
+        return (op, new(op.FromView(group, settings.SigmaY), null));
+    }
+
+    private LinearOperator Operator(ImageShape shape)
+    {
+        if (!_operators.TryGetValue(shape, out var op))
+            _operators[shape] = op = degradation.Build(shape, 1, settings.Seed, network.Device);
+        return op;
+    }
+
+    private ImageShape ModelShape =>
+        new(network.Configuration.Channels, network.Configuration.Resolution, network.Configuration.Resolution);
+
+    // The size of the image that the picture shows or was measured from; at least a tile, and in whole blocks of the degradation.
+    private ImageShape TiledShape(RgbImage picture)
+    {
+        var step =
+            degradation.WindowStep
+            ?? throw new ConfigurationException(
+                $"--tiles: '{degradation.Text}' is not local (what it measures in a tile depends on the rest of the picture); "
+                    + "use box, missing-box, mask, patches, gray, none or sr:FACTOR,method=box, or leave --tiles out"
+            );
+        int Side(int length) => Math.Max(ModelShape.Width, simulate ? length / step * step : length * step);
+        return ModelShape with { Height = Side(picture.Height), Width = Side(picture.Width) };
+    }
+}
+
+/// <summary>One input of a restoration. Owned by the <see cref="RestoreInputs"/> that read it.</summary>
+internal sealed record RestoreInput(string File, LinearOperator Operator, Measurement Measurement);
