@@ -46,6 +46,7 @@ internal static class CompareCommand
             batch,
             options.Steps,
             options.Seed,
+            options.NoProjection,
             options.DeviceName,
             options.Precision,
             options.Threads,
@@ -65,9 +66,7 @@ internal static class CompareCommand
                     .ToArray();
                 using var images = ImageSets.Open(parsed.GetValue(data)!, networks[0].Network.Configuration);
                 var contestants = networks
-                    .SelectMany(n =>
-                        parsed.GetValue(methods)!.Select(m => Contestant(n.Name, n.Network, m, parsed.GetValue(options.Steps)))
-                    )
+                    .SelectMany(n => parsed.GetValue(methods)!.Select(m => Contestant(n.Name, n.Network, m, parsed, options)))
                     .ToArray();
                 var wanted = parsed.GetValue(count);
                 if (wanted < 1 || wanted > images.Count)
@@ -134,6 +133,15 @@ internal static class CompareCommand
         };
 
     // mmse takes no steps; --steps is for the others.
-    private static MethodComparison.Contestant Contestant(string name, PreconditionedNetwork network, string method, int? steps) =>
-        new(name, network, method, new SamplerOptions { Steps = Samplers.Find(method).OptionNames.Contains("steps") ? steps : null });
+    private static MethodComparison.Contestant Contestant(
+        string name,
+        PreconditionedNetwork network,
+        string method,
+        ParseResult parsed,
+        SharedOptions options
+    )
+    {
+        var steps = Samplers.Find(method).OptionNames.Contains("steps") ? parsed.GetValue(options.Steps) : null;
+        return new(name, network, method, new SamplerOptions { Steps = steps }, !parsed.GetValue(options.NoProjection));
+    }
 }

@@ -39,6 +39,7 @@ internal static class RestoreCommand
         };
         command.Add(options.Degradation);
         command.Add(options.Noise);
+        command.Add(options.NoProjection);
         options.AddNetwork(command);
         options.AddSampling(command);
         options.AddOutput(command);
@@ -117,6 +118,7 @@ internal static class RestoreCommand
             Samples = settings.Samples,
             Seed = settings.Seed,
             SigmaY = settings.SigmaY,
+            Projected = settings is { Project: true, SigmaY: 0 },
             Seconds = clock.Elapsed.TotalSeconds,
             Evaluations = restored.Evaluations,
             ForwardCalls = restored.ForwardCalls,

@@ -15,6 +15,7 @@ internal static class SamplingOptions
             Samples = parsed.GetValue(options.Samples),
             Seed = parsed.GetValue(options.Seed),
             SigmaY = parsed.GetValue(options.Noise),
+            Project = !parsed.GetValue(options.NoProjection),
             Class = parsed.GetValue(options.Class),
             Guidance = parsed.GetValue(options.Guidance),
             BatchSize = parsed.GetValue(options.Batch),

@@ -33,6 +33,11 @@ internal sealed class SharedOptions
     public Option<int> Samples { get; } = new("--samples") { Description = "Number of samples", DefaultValueFactory = _ => 4 };
     public Option<ulong> Seed { get; } = new("--seed") { Description = "Seed of the first sample and of random degradations" };
     public Option<double> Noise { get; } = new("--noise") { Description = "σ_y, noise of the measurement in units of images in [-1, 1]" };
+    public Option<bool> NoProjection { get; } =
+        new("--no-projection")
+        {
+            Description = "Leave samples as drawn; by default, and without --noise, they are moved onto the measurement in the end",
+        };
     public Option<double?> Guidance { get; } = new("--cfg") { Description = "Guidance weight towards --class" };
     public Option<int?> Class { get; } = new("--class") { Description = "Class to restore, for class-conditional models" };
     public Option<int> Batch { get; } =

@@ -17,6 +17,9 @@ internal sealed record RestoreReport
     public required int Samples { get; init; }
     public required ulong Seed { get; init; }
     public required double SigmaY { get; init; }
+
+    /// <summary>Whether the samples were moved onto the measurement in the end.</summary>
+    public required bool Projected { get; init; }
     public required double Seconds { get; init; }
     public required long Evaluations { get; init; }
     public required long ForwardCalls { get; init; }

@@ -3,6 +3,7 @@ using InvFusion.Data;
 using InvFusion.Degradations;
 using InvFusion.Diffusion;
 using InvFusion.Models;
+using InvFusion.Restoration;
 using static TorchSharp.torch;
 
 namespace InvFusion.Evaluation;
@@ -19,7 +20,11 @@ public sealed class MethodComparison(IImageSet images, int batchSize = 20, ulong
     /// <param name="Network">The network; not owned.</param>
     /// <param name="Method">Name of the sampler.</param>
     /// <param name="Options">Its options.</param>
-    public sealed record Contestant(string Model, PreconditionedNetwork Network, string Method, SamplerOptions Options);
+    /// <param name="Project">Whether the images are moved onto the measurement in the end, as <see cref="RestoreOptions.Project"/> does.</param>
+    public sealed record Contestant(string Model, PreconditionedNetwork Network, string Method, SamplerOptions Options, bool Project)
+    {
+        internal string Label => Project ? $"{Method}, projected" : Method;
+    }
 
     /// <summary>Scores H⁺y and every contestant under one degradation on the first images of the set.</summary>
     /// <param name="degradation">The degradation; random ones draw an operator for each image.</param>
@@ -53,14 +58,15 @@ public sealed class MethodComparison(IImageSet images, int batchSize = 20, ulong
             {
                 var clock = Stopwatch.StartNew();
                 using var result = Sample(contestants[c], op, y, first, size, cancellation);
-                scores[c + 1].Add(truth, result.Images, op, y, counted, clock.Elapsed.TotalSeconds, result.Evaluations);
+                var restored = contestants[c].Project ? MeasurementProjection.Apply(op, result.Images, y) : result.Images;
+                scores[c + 1].Add(truth, restored, op, y, counted, clock.Elapsed.TotalSeconds, result.Evaluations);
                 progress?.Report((first * contestants.Count + size * (c + 1), count * contestants.Count));
             }
         }
         return
         [
             scores[0].Row(degradation.Text, "", "H⁺y"),
-            .. contestants.Select((c, i) => scores[i + 1].Row(degradation.Text, c.Model, c.Method)),
+            .. contestants.Select((c, i) => scores[i + 1].Row(degradation.Text, c.Model, c.Label)),
         ];
     }
 

@@ -36,6 +36,12 @@ public sealed record RestoreOptions
     /// </summary>
     public int? TileOverlap { get; init; }
 
+    /// <summary>Moves the samples onto the measurement in the end (<see cref="MeasurementProjection"/>); does nothing where σ_y &gt; 0.</summary>
+    public bool Project { get; init; } = true;
+
+    /// <summary>Whether the samples are projected: asked for, and without noise.</summary>
+    internal bool Projects => Project && SigmaY == 0;
+
     /// <summary>Checks every value.</summary>
     /// <exception cref="ConfigurationException">The message names the option.</exception>
     public void Validate()
