@@ -13,6 +13,8 @@ namespace InvFusion.Tests.Restoration;
 [Collection(TorchTests.Collection)]
 public sealed class RestorerTileTests
 {
+    private const int Tiles = 3 * 2; // of 16 pixels, every 12
+    private const int Evaluations = 2 * 3 - 1;
     private static readonly ImageShape Image = new(3, 24, 40);
     private static readonly RestoreOptions Options = new()
     {
@@ -38,7 +40,7 @@ public sealed class RestorerTileTests
         TensorAssert.Close(whole.Samples, tiled.Samples, 1e-5);
         TensorAssert.Close(whole.Spread, tiled.Spread, 1e-5);
         TensorAssert.Differs(tiled.Samples[0], tiled.Samples[1], 0.01);
-        Assert.Equal(8 * whole.Evaluations, tiled.Evaluations); // 4 by 2 tiles
+        Assert.Equal(Tiles * whole.Evaluations, tiled.Evaluations);
     }
 
     [Theory]
@@ -68,7 +70,7 @@ public sealed class RestorerTileTests
         var progress = new Watch(p =>
         {
             told.Add(p);
-            if (p.Done == 5 * 8 + 12) // in the third tile of the second sample
+            if (p.Done == Evaluations * Tiles + 12) // in the third tile of the second sample
                 cancellation.Cancel();
         });
         using var restored = new Restorer(network).Restore(
@@ -83,8 +85,8 @@ public sealed class RestorerTileTests
         );
         Assert.True(restored.Cancelled);
         Assert.Equal(1, restored.Samples.shape[0]);
-        Assert.Equal(Enumerable.Range(1, 52), told.Select(p => p.Done));
-        Assert.All(told, p => Assert.Equal(3 * 8 * 5, p.Total));
+        Assert.Equal(Enumerable.Range(1, Evaluations * Tiles + 12), told.Select(p => p.Done));
+        Assert.All(told, p => Assert.Equal(3 * Tiles * Evaluations, p.Total));
     }
 
     [Fact]
