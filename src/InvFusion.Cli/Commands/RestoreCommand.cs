@@ -106,6 +106,7 @@ internal static class RestoreCommand
         var folder = Path.Combine(parsed.GetValue(options.Out)!, Path.GetFileNameWithoutExtension(file));
         OutputFolder.Require(folder);
         var clock = Stopwatch.StartNew();
+        settings = settings with { RoundedMeasurement = measurement.Rounded };
         using var restored = SamplingWork.Run(Path.GetFileName(file), network, op, measurement.Values, settings, reporter, cancellation);
         var report = new RestoreReport
         {

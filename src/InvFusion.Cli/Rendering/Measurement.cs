@@ -5,8 +5,8 @@ using static TorchSharp.torch;
 
 namespace InvFusion.Cli.Rendering;
 
-/// <summary>A measurement y <c>[1, 1, O]</c> and, where it was simulated, the image it was made of.</summary>
-internal sealed record Measurement(Tensor Values, Tensor? Truth) : IDisposable
+/// <summary>A measurement y <c>[1, 1, O]</c>, where it was simulated the image it was made of, and whether it was read from a picture of 8 bits.</summary>
+internal sealed record Measurement(Tensor Values, Tensor? Truth, bool Rounded = false) : IDisposable
 {
     /// <summary>Degrades a clean image and adds noise.</summary>
     public static Measurement Simulate(LinearOperator op, Tensor truth, double sigmaY, ulong seed)

@@ -57,7 +57,7 @@ internal sealed class RestoreInputs(
             );
         using var image = InputImage.ToTensor(picture, file, shape, reporter, network.Device);
         using var group = image.unsqueeze(1); // [1, 1, c, h, w]
-        return (op, new(op.FromView(group, settings.SigmaY), null));
+        return (op, new(op.FromView(group, settings.SigmaY), null, Rounded: true));
     }
 
     private LinearOperator Operator(ImageShape shape)

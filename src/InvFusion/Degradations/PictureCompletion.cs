@@ -7,8 +7,8 @@ internal static class PictureCompletion
 {
     private const int MostSteps = 200;
 
-    // The rounding of pictures to 8 bits, in units of the images: a step of 2/255 has this standard deviation.
-    private const double RoundingError = 2 / 255.0 / 3.4641;
+    /// <summary>Standard deviation of the rounding of an 8-bit picture: a step of 2/255 over √12, in units of the images.</summary>
+    internal const double RoundingError = 2 / 255.0 / 3.4641;
 
     /// <summary>
     /// The measurement whose <see cref="FourierOperator.View"/> is the photo, and whose tails are those of the image that explains it best:

@@ -9,16 +9,18 @@ namespace InvFusion.Restoration;
 /// </summary>
 public static class MeasurementProjection
 {
-    // H⁺ is damped as for 8-bit rounding (2/255/√12) beside errors of 0.1: what blur has shrunk below that stays as the network drew it. Measurements
-    // that come from picture files are rounded, and H⁺ would blow that up.
-    private const double Damping = 0.0226;
+    // The errors that an image is expected to have along a direction; with them, rounding counts like noise in a Kalman step.
+    private const double ExpectedError = 0.1;
 
-    /// <summary>Projects images, with the H⁺ that is exact on images, damped.</summary>
+    /// <summary>Projects images, with the H⁺ that is exact on images.</summary>
     /// <param name="op">H.</param>
     /// <param name="images">x, <c>[B, C, H, W]</c>; images that are not finite stay as they are.</param>
     /// <param name="measurements">y, <c>[B or 1, 1, O]</c>, in which there must be no noise: it would come back whole, or blown up.</param>
+    /// <param name="rounded">
+    /// Whether y comes from a picture of 8 bits: H⁺ is then damped, or it would blow up the rounding of what blur has shrunk.
+    /// </param>
     /// <returns><c>[B, C, H, W]</c>.</returns>
-    public static Tensor Apply(LinearOperator op, Tensor images, Tensor measurements)
+    public static Tensor Apply(LinearOperator op, Tensor images, Tensor measurements, bool rounded = false)
     {
         using var noGrad = no_grad();
         using var scope = NewDisposeScope();
@@ -27,6 +29,8 @@ public static class MeasurementProjection
         // One broken sample must not stop the others: conjugate gradients end when all are done.
         var finite = images.flatten(1).isfinite().all(1);
         residual = where(finite.view(-1, 1, 1), residual, zeros_like(residual));
-        return (images + exact.PseudoInverse(residual, Damping).squeeze(1)).MoveToOuterDisposeScope();
+        return (
+            images + exact.PseudoInverse(residual, rounded ? PictureCompletion.RoundingError / ExpectedError : 0).squeeze(1)
+        ).MoveToOuterDisposeScope();
     }
 }

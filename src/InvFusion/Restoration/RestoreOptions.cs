@@ -39,6 +39,9 @@ public sealed record RestoreOptions
     /// <summary>Moves the samples onto the measurement in the end (<see cref="MeasurementProjection"/>); does nothing where σ_y &gt; 0.</summary>
     public bool Project { get; init; } = true;
 
+    /// <summary>Whether the measurement was read from a picture of 8 bits, which the projection then allows for.</summary>
+    public bool RoundedMeasurement { get; init; }
+
     /// <summary>Whether the samples are projected: asked for, and without noise.</summary>
     internal bool Projects => Project && SigmaY == 0;
 

@@ -46,7 +46,7 @@ public sealed class Restorer(PreconditionedNetwork network)
             var drawn = Draw(parts, layout, options, progress, cancellation);
             var samples = cat(drawn.Images, 0);
             if (options.Projects && op is not null && measurement is not null)
-                samples = MeasurementProjection.Apply(op, samples, measurement);
+                samples = MeasurementProjection.Apply(op, samples, measurement, options.RoundedMeasurement);
             var good = GoodSamples(samples, drawn.Failures);
             var pseudoInverse =
                 op is null || measurement is null ? zeros_like(samples[0]) : op.Exact.PseudoInverse(measurement).flatten(0, 1)[0];

@@ -26,6 +26,8 @@ public class MeasurementProjectionTests
             $"{Distance(projected, truth)} of {Distance(estimate, truth)}"
         );
         TensorAssert.Close(y, op.Apply(projected.unsqueeze(1)), 1e-3);
+        var damped = MeasurementProjection.Apply(op, estimate, y, rounded: true);
+        Assert.True(Distance(damped, truth) <= Distance(estimate, truth) * 1.0001);
         TensorAssert.Close(truth, MeasurementProjection.Apply(op, truth, y), 1e-3); // nothing to move
     }
 
