@@ -25,19 +25,17 @@ public static class DegradationFamilies
     public static RandomFamily Public() => Mixture(["matrix", "motion", "patches", "none"], shared: true);
 
     /// <summary>A mixture of the named families.</summary>
-    /// <param name="names">Names or public class names, with or without <c>degradation.</c> in front.</param>
+    /// <param name="names">See <see cref="Create"/>.</param>
     /// <param name="shared">See <see cref="DegradationFamily.Shared"/>.</param>
     /// <exception cref="ConfigurationException">A name is unknown.</exception>
     public static RandomFamily Mixture(IEnumerable<string> names, bool shared = false) => new([.. names.Select(n => Create(n, shared))]);
 
     /// <summary>The family of a name.</summary>
-    /// <param name="name">A name or a public class name, with or without <c>degradation.</c> in front.</param>
+    /// <param name="name">A name or a public class name, with or without <c>degradation.</c> in front, or a <see cref="DegradationSpec"/>.</param>
     /// <param name="shared">See <see cref="DegradationFamily.Shared"/>.</param>
     /// <exception cref="ConfigurationException">The name is unknown.</exception>
     public static DegradationFamily Create(string name, bool shared = false) =>
-        Resolve(name) is { } known
-            ? Table.First(row => row.Name == known).Create(shared)
-            : throw new ConfigurationException($"degradation family '{name}': unknown, choose from {string.Join(", ", Names)}");
+        Resolve(name) is { } known ? Table.First(row => row.Name == known).Create(shared) : new SpecFamily(DegradationSpec.Parse(name));
 
     /// <summary>The table's name for a name or a public class name, or null.</summary>
     internal static string? Resolve(string name)

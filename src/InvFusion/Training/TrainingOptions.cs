@@ -15,7 +15,7 @@ public sealed record TrainingOptions
     /// <summary>The network.</summary>
     public required NetworkConfiguration Network { get; init; }
 
-    /// <summary>The degradation families, one of which is drawn for each pass.</summary>
+    /// <summary>The degradation families, one of which is drawn for each pass; specifications such as <c>sr:4</c> too.</summary>
     public IReadOnlyList<string> Degradations { get; init; } = ["matrix", "motion", "patches", "none", "box", "missing-box", "sr"];
 
     /// <summary>Draws strides, patch sides and kernels once for the whole batch, as the public implementation does.</summary>
@@ -106,12 +106,21 @@ public sealed record TrainingOptions
         Require(KeepCheckpoints > 0, "keepCheckpoints", $"is {KeepCheckpoints}; it must be positive");
         Require(Degradations.Count > 0, "degradations", "is empty; name at least one family");
         foreach (var name in Degradations)
-            Require(
-                name is not null && DegradationFamilies.Resolve(name) is not null,
-                "degradations",
-                $"has '{name}'; choose from {string.Join(", ", DegradationFamilies.Names)}"
-            );
+            Require(Problem(name) is null, "degradations", $"has '{name}': {Problem(name)}");
         Require(Precision is "auto" or "fp32" or "bf16", "precision", $"is '{Precision}'; use auto, fp32 or bf16");
+
+        static string? Problem(string? name)
+        {
+            try
+            {
+                _ = DegradationFamilies.Create(name ?? throw new ConfigurationException("name a family or a degradation"));
+                return null;
+            }
+            catch (ConfigurationException e)
+            {
+                return e.Message;
+            }
+        }
 
         void NotNegative(double value, string key) =>
             Require(value >= 0 && double.IsFinite(value), key, $"is {value}; it must be a number that is not negative");
