@@ -45,11 +45,13 @@ internal static class CompareCommand
             count,
             batch,
             options.Steps,
+            options.Churn,
             options.Seed,
             options.Precision,
             options.Threads,
             options.Out,
         };
+        options.Sampler.AddTo(command);
         options.AddOutput(command);
         command.SetWork(
             (parsed, cancellation) =>
@@ -64,10 +66,10 @@ internal static class CompareCommand
                 foreach (var (_, network) in networks)
                     network.ComputeType = ComputePrecision.Parse(parsed.GetValue(options.Precision)!);
                 using var images = ImageSets.Open(parsed.GetValue(data)!, networks[0].Network.Configuration);
+                var given = options.Sampler.Read(parsed, parsed.GetValue(options.Steps), parsed.GetValue(options.Churn));
+                RequireKnown(given, parsed.GetValue(methods)!);
                 var contestants = networks
-                    .SelectMany(n =>
-                        parsed.GetValue(methods)!.Select(m => Contestant(n.Name, n.Network, m, parsed.GetValue(options.Steps)))
-                    )
+                    .SelectMany(n => parsed.GetValue(methods)!.Select(m => Contestant(n.Name, n.Network, m, given)))
                     .ToArray();
                 var wanted = parsed.GetValue(count);
                 if (wanted < 1 || wanted > images.Count)
@@ -103,7 +105,20 @@ internal static class CompareCommand
         return command;
     }
 
-    // mmse takes no steps; --steps is for the others.
-    private static MethodComparison.Contestant Contestant(string name, PreconditionedNetwork network, string method, int? steps) =>
-        new(name, network, method, new SamplerOptions { Steps = Samplers.Find(method).OptionNames.Contains("steps") ? steps : null });
+    // Each method gets the options that it knows: mmse takes no steps, and --steps is for the others.
+    private static MethodComparison.Contestant Contestant(string name, PreconditionedNetwork network, string method, SamplerOptions given)
+    {
+        var options = given.For(Samplers.Find(method));
+        _ = Samplers.Create(method, options); // refuses values out of range before the first image
+        return new(name, network, method, options);
+    }
+
+    private static void RequireKnown(SamplerOptions given, string[] methods)
+    {
+        var known = methods.SelectMany(m => Samplers.Find(m).OptionNames).ToHashSet();
+        if (given.Given().Keys.FirstOrDefault(o => o != "steps" && !known.Contains(o)) is { } unknown)
+            throw new ConfigurationException(
+                $"--{unknown}: none of the methods {string.Join(", ", methods)} has this option; leave it out"
+            );
+    }
 }

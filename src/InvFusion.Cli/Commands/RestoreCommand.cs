@@ -42,10 +42,7 @@ internal static class RestoreCommand
                 SamplingOptions.Restore(parsed, options).Validate();
                 _ = DegradationSpec.Parse(parsed.GetValue(options.Degradation)!);
                 using var network = options.LoadModel(parsed);
-                if (network.Configuration.Kind == NetworkKind.Unconditional)
-                    throw new ConfigurationException(
-                        $"--model {parsed.GetValue(options.Model)}: an unconditional model cannot restore with {parsed.GetValue(options.Method)}; use an invfusion or blind one"
-                    );
+                MethodFit.Require($"--model {parsed.GetValue(options.Model)}", network.Configuration, parsed.GetValue(options.Method)!);
                 var reports = new List<RestoreReport>();
                 foreach (var file in files)
                 {
@@ -104,6 +101,7 @@ internal static class RestoreCommand
             Model = parsed.GetValue(options.Model)!,
             Degradation = specification,
             Method = settings.Method,
+            Options = settings.Sampler.Given().ToDictionary(o => o.Key, o => FormattableString.Invariant($"{o.Value}").ToLowerInvariant()),
             Steps = settings.Sampler.Steps ?? Samplers.Find(settings.Method).DefaultSteps,
             Samples = settings.Samples,
             Seed = settings.Seed,

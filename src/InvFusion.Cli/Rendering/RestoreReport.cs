@@ -11,6 +11,9 @@ internal sealed record RestoreReport
     public required string Degradation { get; init; }
     public required string Method { get; init; }
     public required int Steps { get; init; }
+
+    /// <summary>The sampler's options that were given, by their names on the command line.</summary>
+    public required IReadOnlyDictionary<string, string> Options { get; init; }
     public required int Samples { get; init; }
     public required ulong Seed { get; init; }
     public required double SigmaY { get; init; }

@@ -14,4 +14,11 @@ public sealed record SamplerKind(
     bool Conditional,
     IReadOnlyList<string> OptionNames,
     Func<SamplerOptions, ISampler> Build
-);
+)
+{
+    /// <summary>Evaluations of the denoiser for a number of steps.</summary>
+    public Func<int, int> Evaluations { get; init; } = steps => steps;
+
+    /// <summary>Whether the denoiser must be an <see cref="IDirectionDenoiser"/>.</summary>
+    public bool NeedsDirections { get; init; }
+}

@@ -35,6 +35,8 @@ public sealed class Restorer(PreconditionedNetwork network)
     {
         options.Validate();
         CheckClass(options);
+        if (op is not null && measurement is not null)
+            MethodFit.Require("the model", network.Configuration, options.Method);
         using var noGrad = no_grad();
         using var scope = NewDisposeScope();
         using var counted = op is null ? null : new CountingOperator(op);
@@ -43,6 +45,7 @@ public sealed class Restorer(PreconditionedNetwork network)
         var image =
             op?.Image ?? new ImageShape(network.Configuration.Channels, network.Configuration.Resolution, network.Configuration.Resolution);
         var finished = new List<Tensor>();
+        Tensor? directions = null;
         var failures = new List<SampleFailure>();
         var (evaluations, cancelled) = (0L, false);
         var batches = Enumerable.Range(0, options.Samples).Chunk(options.BatchSize).ToArray();
@@ -66,6 +69,7 @@ public sealed class Restorer(PreconditionedNetwork network)
             {
                 var result = sampler.Sample(denoiser, request, BatchProgress(progress, kind, options, b, batches.Length), cancellation);
                 finished.Add(result.Images);
+                directions ??= result.Directions?[0].clone(); // of the first sample: they hardly depend on its noise
                 failures.AddRange(result.Failures.OfType<SampleFailure>());
                 evaluations += (long)result.Evaluations * seeds.Length;
             }
@@ -90,7 +94,10 @@ public sealed class Restorer(PreconditionedNetwork network)
             counted?.ForwardCalls ?? 0,
             counted?.InverseCalls ?? 0,
             cancelled
-        );
+        )
+        {
+            Directions = directions?.MoveToOuterDisposeScope(),
+        };
     }
 
     private static Tensor GoodSamples(Tensor samples, List<SampleFailure> failures)
@@ -120,7 +127,7 @@ public sealed class Restorer(PreconditionedNetwork network)
     )
     {
         var steps = options.Sampler.Steps ?? kind.DefaultSteps;
-        var perBatch = kind.Name == "edm" ? 2 * steps - 1 : steps;
+        var perBatch = kind.Evaluations(steps);
         return target is null ? null : new Progress(p => target.Report(new(batch * perBatch + p.Evaluations, batches * perBatch)));
     }
 
