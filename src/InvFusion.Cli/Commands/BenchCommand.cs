@@ -29,6 +29,7 @@ internal static class BenchCommand
         var methods = Several("--method", "Samplers; several may follow", [.. Samplers.All.Select(s => s.Name)]);
         var priors = Several("--prior", "Priors; several may follow", [.. KnownPriors.Names]);
         var degradations = Several("--degradation", "Degradations; several may follow", DefaultOperators);
+        degradations.Aliases.Add("-d");
         var noises = new Option<double[]>("--noise")
         {
             Description = "Values of σ_y; several may follow",
@@ -68,7 +69,9 @@ internal static class BenchCommand
                 if (parsed.GetValue(samples) < 2)
                     throw new ConfigurationException($"--samples {parsed.GetValue(samples)}: must be 2 or more, to have a covariance");
                 if (parsed.GetValue(size) is < 2 or > 32 || parsed.GetValue(channels) is < 1 or > 4)
-                    throw new ConfigurationException("--size must be 2 to 32 and --channels 1 to 4: covariances of larger images do not fit");
+                    throw new ConfigurationException(
+                        "--size must be 2 to 32 and --channels 1 to 4: covariances of larger images do not fit"
+                    );
                 var folder = parsed.GetValue(options.Out)!;
                 OutputFolder.Require(folder);
                 var bench = new PosteriorBench
@@ -77,17 +80,28 @@ internal static class BenchCommand
                     Samples = parsed.GetValue(samples),
                     Seed = parsed.GetValue(options.Seed),
                 };
-                var rows = new List<PosteriorRow>();
-                foreach (var prior in parsed.GetValue(priors)!)
-                foreach (var noise in parsed.GetValue(noises)!)
-                foreach (var specification in specifications)
-                    rows.AddRange(
-                        reporter.Run(
-                            FormattableString.Invariant($"{prior}, {specification.Text}, σ_y {noise}"),
-                            "methods",
-                            progress => bench.Run(prior, specification, noise, entries, progress, cancellation)
-                        )
-                    );
+                var (rows, cancelled) = (new List<PosteriorRow>(), false);
+                var cases =
+                    from prior in parsed.GetValue(priors)!
+                    from noise in parsed.GetValue(noises)!
+                    from specification in specifications
+                    select (prior, noise, specification);
+                try
+                {
+                    foreach (var (prior, noise, specification) in cases)
+                        rows.AddRange(
+                            reporter.Run(
+                                FormattableString.Invariant($"{prior}, {specification.Text}, σ_y {noise}"),
+                                "methods",
+                                progress => bench.Run(prior, specification, noise, entries, progress, cancellation)
+                            )
+                        );
+                }
+                catch (OperationCanceledException) when (rows.Count > 0)
+                {
+                    cancelled = true; // the posteriors that are done are kept
+                    reporter.Line($"cancelled after {rows.Count} rows");
+                }
                 AtomicFile.WriteAllText(Path.Combine(folder, "posterior.csv"), PosteriorRow.Csv(rows));
                 AtomicFile.WriteAllText(
                     Path.Combine(folder, "posterior.md"),
@@ -95,7 +109,7 @@ internal static class BenchCommand
                 );
                 PosteriorPlot.Save(rows, Path.Combine(folder, "posterior.png"));
                 Console.Write(PosteriorRow.Summary(rows));
-                return ExitCode.Success;
+                return cancelled ? ExitCode.Cancelled : ExitCode.Success;
             }
         );
         return command;

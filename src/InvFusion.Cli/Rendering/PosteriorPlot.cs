@@ -16,12 +16,15 @@ internal static class PosteriorPlot
         var plot = new Plot();
         foreach (var (g, group) in groups.Index())
         {
-            var bars = methods.Select((method, m) => new Bar
-            {
-                Position = m * (groups.Length + 1) + g,
-                Value = Math.Min(Largest, Median(shown, method, group)),
-                FillColor = plot.Add.Palette.GetColor(g),
-            });
+            var bars = methods.Select(
+                (method, m) =>
+                    new Bar
+                    {
+                        Position = m * (groups.Length + 1) + g,
+                        Value = Math.Min(Largest, Median(shown, method, group)),
+                        FillColor = plot.Add.Palette.GetColor(g),
+                    }
+            );
             plot.Add.Bars(bars.ToList()).LegendText = FormattableString.Invariant($"{group.Prior}, noise {group.SigmaY}");
         }
         var ticks = methods.Select((method, m) => new Tick(m * (groups.Length + 1) + (groups.Length - 1) / 2.0, method));

@@ -73,9 +73,13 @@ public sealed class DapsSampler : ISampler
     private static Tensor SolveOde(SamplingRun run, Tensor x, double sigma)
     {
         var levels = new NoiseSchedule { SigmaMin = Math.Min(OdeEnd, sigma / 2), SigmaMax = sigma }.Levels(OdeSteps);
+        var ode = x.clone();
         for (var i = 0; i < OdeSteps; i++)
-            x = x + (levels[i + 1] - levels[i]) * (x - run.Denoise(x, levels[i])) / levels[i];
-        return x;
+        {
+            using var inner = NewDisposeScope();
+            ode.add_(ode - run.Denoise(ode, levels[i]), (levels[i + 1] - levels[i]) / levels[i]);
+        }
+        return ode;
     }
 
     private Tensor Langevin(SamplingRun run, MeasurementModel model, Tensor? norm, Tensor estimate, double sigma)

@@ -52,7 +52,19 @@ public sealed record PosteriorRow(
     /// <summary>One line for each method, σ_y and prior: the median over the operators, and the worst operator by the sliced Wasserstein distance.</summary>
     public static string Summary(IEnumerable<PosteriorRow> rows)
     {
-        string[] columns = ["prior", "σ_y", "method", "steps", "evaluations", "mean", "covariance", "sliced Wasserstein", "worst", "failed"];
+        string[] columns =
+        [
+            "prior",
+            "σ_y",
+            "method",
+            "steps",
+            "evaluations",
+            "mean",
+            "covariance",
+            "sliced Wasserstein",
+            "worst",
+            "failed",
+        ];
         var lines = rows.GroupBy(r => (r.Prior, r.SigmaY, r.Method, r.Steps)).Select(g => Line(Condensed([.. g])));
         return Line(columns) + Line(columns.Select(_ => "---")) + string.Concat(lines);
     }
