@@ -34,7 +34,7 @@ internal static class PosteriorPlot
         plot.Axes.Bottom.MinimumSize = 110;
         plot.Axes.Right.MinimumSize = 80;
         plot.Axes.SetLimitsY(0, Largest);
-        plot.YLabel("sliced Wasserstein distance / posterior std (median over operators)");
+        plot.YLabel("sliced Wasserstein / posterior std, median");
         plot.ShowLegend(Alignment.UpperRight);
         plot.SavePng(path, 1200, 600);
     }

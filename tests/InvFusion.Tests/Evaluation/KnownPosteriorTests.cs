@@ -52,7 +52,8 @@ public sealed class KnownPosteriorTests
             cancellation: TestContext.Current.CancellationToken
         );
         var images = drawn.Images.flatten(1).to(float64);
-        Assert.InRange((images.mean([0]) - mean).norm().item<double>(), 0, 0.02 * spread);
+        var extent = Math.Sqrt(spread * spread + mean.square().sum().item<double>()); // x starts at σ_max·n, without m: that costs m·√λ/σ_max
+        Assert.InRange((images.mean([0]) - mean).norm().item<double>(), 0, 0.02 * extent);
         Assert.InRange((images.t().cov() - covariance).norm().item<double>(), 0, 0.02 * size);
 
         var few = new SamplingRequest { Image = Image, Noise = new SampleNoise([1, 2]) };
