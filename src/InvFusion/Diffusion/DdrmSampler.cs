@@ -7,8 +7,8 @@ namespace InvFusion.Diffusion;
 /// degree that its noise allows, and brings the rest down with η of fresh noise.
 /// </summary>
 /// <remarks>
-/// The paper decides for each singular value s of H. Any weight of the measurement keeps its marginals (η_b, eq. 7-8); with W = s²σ'²/(s²σ'² + σ_y²), the
-/// weight of least variance, no decomposition is needed: W = H⁺_λ H with λ = σ_y/σ', and the remaining noise σ'²(1 - W(1 - W)) is the sum of three draws.
+/// The paper decides for each singular value s of H. Any weight of the measurement keeps its marginals (η_b, eq. 7-8); with W = s²σ'²/(s²σ'² + σ_y²), the Wiener
+/// weight, no decomposition is needed: W = H⁺_λ H with λ = σ_y/σ', and the remaining noise σ'²(1 - W(1 - W)) is the sum of three draws.
 /// The reference form takes every s for 1, lets the null space through where σ' &lt; σ_y, and has σ' - σ_y for √(σ'² - σ_y²).
 /// </remarks>
 public sealed class DdrmSampler : ISampler
