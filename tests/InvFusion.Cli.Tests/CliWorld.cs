@@ -14,7 +14,7 @@ using static TorchSharp.torch;
 namespace InvFusion.Cli.Tests;
 
 /// <summary>
-/// A folder with everything that the program is run on: two networks of random weights (model, prior), pictures, a mask, a prepared set, and files that are broken
+/// A folder with everything that the program is run on: networks of random weights (model, prior, directions), pictures, a mask, a prepared set, and files that are broken
 /// in known ways. The program runs in it, so that tests name files as a user would.
 /// </summary>
 public sealed class CliWorld : IDisposable
@@ -30,6 +30,7 @@ public sealed class CliWorld : IDisposable
         manual_seed(1);
         SaveNetwork("model.safetensors", NetworkKind.InvFusion);
         SaveNetwork("prior.safetensors", NetworkKind.Unconditional);
+        SaveNetwork("directions.safetensors", NetworkKind.InvFusion, directions: 2);
         Save("face.png", Picture(Size, Size, 0));
         Save("wide.png", Picture(40, 24, 1));
         Save("kernel.png", Kernel(5));
@@ -132,10 +133,10 @@ public sealed class CliWorld : IDisposable
     /// <summary>Whether the mask hides a pixel.</summary>
     public static bool InHole(int x, int y, int side = Size) => x >= side / 4 && x < side * 3 / 4 && y >= side / 4 && y < side * 3 / 4;
 
-    private void SaveNetwork(string name, NetworkKind kind)
+    private void SaveNetwork(string name, NetworkKind kind, int directions = 0)
     {
         using var noGrad = no_grad();
-        var configuration = Network with { Kind = kind };
+        var configuration = Network with { Kind = kind, Directions = directions };
         using var network = new PreconditionedNetwork(configuration);
         foreach (var parameter in network.parameters()) // also those that start at zero, so that every layer takes part
             parameter.normal_(0, 0.1);

@@ -14,5 +14,6 @@ internal static class CommandTable
             TrainCommand.Create(),
             DatasetCommand.Create(),
             ModelCommand.Create(),
+            BenchCommand.Create(),
         ];
 }

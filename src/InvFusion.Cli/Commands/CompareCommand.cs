@@ -45,6 +45,7 @@ internal static class CompareCommand
             count,
             batch,
             options.Steps,
+            options.Churn,
             options.Seed,
             options.NoProjection,
             options.DeviceName,
@@ -52,6 +53,7 @@ internal static class CompareCommand
             options.Threads,
             options.Out,
         };
+        options.Sampler.AddTo(command);
         options.AddOutput(command);
         command.Add(options.Json);
         command.SetWork(
@@ -65,8 +67,14 @@ internal static class CompareCommand
                     .Select(m => (Name: Path.GetFileNameWithoutExtension(m), Network: options.LoadModel(parsed, m)))
                     .ToArray();
                 using var images = ImageSets.Open(parsed.GetValue(data)!, networks[0].Network.Configuration);
+                var given = options.Sampler.Read(parsed, parsed.GetValue(options.Steps), parsed.GetValue(options.Churn));
+                RequireKnown(given, parsed.GetValue(methods)!);
                 var contestants = networks
-                    .SelectMany(n => parsed.GetValue(methods)!.Select(m => Contestant(n.Name, n.Network, m, parsed, options)))
+                    .SelectMany(n =>
+                        parsed
+                            .GetValue(methods)!
+                            .Select(m => Contestant(n.Name, n.Network, m, given, !parsed.GetValue(options.NoProjection)))
+                    )
                     .ToArray();
                 var wanted = parsed.GetValue(count);
                 if (wanted < 1 || wanted > images.Count)
@@ -132,16 +140,26 @@ internal static class CompareCommand
             ["cancelled"] = cancelled,
         };
 
-    // mmse takes no steps; --steps is for the others.
+    // Each method gets the options that it knows: mmse takes no steps, and --steps is for the others.
     private static MethodComparison.Contestant Contestant(
         string name,
         PreconditionedNetwork network,
         string method,
-        ParseResult parsed,
-        SharedOptions options
+        SamplerOptions given,
+        bool project
     )
     {
-        var steps = Samplers.Find(method).OptionNames.Contains("steps") ? parsed.GetValue(options.Steps) : null;
-        return new(name, network, method, new SamplerOptions { Steps = steps }, !parsed.GetValue(options.NoProjection));
+        var options = given.For(Samplers.Find(method));
+        _ = Samplers.Create(method, options); // refuses values out of range before the first image
+        return new(name, network, method, options, project);
+    }
+
+    private static void RequireKnown(SamplerOptions given, string[] methods)
+    {
+        var known = methods.SelectMany(m => Samplers.Find(m).OptionNames).ToHashSet();
+        if (given.Given().Keys.FirstOrDefault(o => o != "steps" && !known.Contains(o)) is { } unknown)
+            throw new ConfigurationException(
+                $"--{unknown}: none of the methods {string.Join(", ", methods)} has this option; leave it out"
+            );
     }
 }

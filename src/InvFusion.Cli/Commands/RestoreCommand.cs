@@ -57,10 +57,7 @@ internal static class RestoreCommand
                 settings.Validate();
                 var degradation = DegradationSpec.Parse(parsed.GetValue(options.Degradation)!);
                 using var network = options.LoadModel(parsed);
-                if (network.Configuration.Kind == NetworkKind.Unconditional)
-                    throw new ConfigurationException(
-                        $"--model {parsed.GetValue(options.Model)}: an unconditional model cannot restore with {parsed.GetValue(options.Method)}; use an invfusion or blind one"
-                    );
+                MethodFit.Require($"--model {parsed.GetValue(options.Model)}", network.Configuration, parsed.GetValue(options.Method)!);
                 if (parsed.GetValue(tiles))
                     settings = settings with { TileOverlap = parsed.GetValue(overlap) ?? network.Configuration.Resolution / 4 };
                 using var read = new RestoreInputs(degradation, settings, parsed.GetValue(simulate), network, reporter);
@@ -114,6 +111,7 @@ internal static class RestoreCommand
             Model = parsed.GetValue(options.Model)!,
             Degradation = specification,
             Method = settings.Method,
+            Options = settings.Sampler.Given().ToDictionary(o => o.Key, o => FormattableString.Invariant($"{o.Value}").ToLowerInvariant()),
             Steps = Samplers.Find(settings.Method).StepsOf(settings.Sampler),
             TileOverlap = settings.TileOverlap,
             Samples = settings.Samples,

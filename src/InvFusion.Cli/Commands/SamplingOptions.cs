@@ -1,5 +1,4 @@
 using System.CommandLine;
-using InvFusion.Diffusion;
 using InvFusion.Restoration;
 
 namespace InvFusion.Cli.Commands;
@@ -11,7 +10,7 @@ internal static class SamplingOptions
         new()
         {
             Method = parsed.GetValue(options.Method)!,
-            Sampler = new SamplerOptions { Steps = parsed.GetValue(options.Steps), Churn = parsed.GetValue(options.Churn) },
+            Sampler = options.Sampler.Read(parsed, parsed.GetValue(options.Steps), parsed.GetValue(options.Churn)),
             Samples = parsed.GetValue(options.Samples),
             Seed = parsed.GetValue(options.Seed),
             SigmaY = parsed.GetValue(options.Noise),

@@ -30,6 +30,7 @@ internal sealed class SharedOptions
 
     public Option<int?> Steps { get; } = new("--steps") { Description = "Steps of the sampler" };
     public Option<double?> Churn { get; } = new("--churn") { Description = "S_churn of edm: how much fresh noise a step adds" };
+    public SamplerFlags Sampler { get; } = new();
     public Option<int> Samples { get; } = new("--samples") { Description = "Number of samples", DefaultValueFactory = _ => 4 };
     public Option<ulong> Seed { get; } = new("--seed") { Description = "Seed of the first sample and of random degradations" };
     public Option<double> Noise { get; } = new("--noise") { Description = "σ_y, noise of the measurement in units of images in [-1, 1]" };
@@ -69,6 +70,7 @@ internal sealed class SharedOptions
     {
         foreach (var option in new Option[] { Method, Steps, Churn, Samples, Seed, Guidance, Class, Batch, Out })
             command.Add(option);
+        Sampler.AddTo(command);
     }
 
     /// <summary>Starts libtorch with the wanted threads.</summary>

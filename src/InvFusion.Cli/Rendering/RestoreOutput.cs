@@ -11,6 +11,9 @@ namespace InvFusion.Cli.Rendering;
 /// <summary>Writes what a restoration gave: samples, mean, spread, H⁺y, contact sheet and report.</summary>
 internal sealed class RestoreOutput(string folder, LinearOperator op, Measurement measurement, RestoredImage restored)
 {
+    // Directions are shown up to this many standard deviations from the mean.
+    private const int DirectionScale = 2;
+
     private readonly List<string> _files = [];
 
     /// <summary>Writes everything; the report comes last, so that it is there only when all else is.</summary>
@@ -24,6 +27,11 @@ internal sealed class RestoreOutput(string folder, LinearOperator op, Measuremen
         foreach (var i in samples)
             Save($"sample-{i:00}.png", restored.Samples[i]);
         SavePicture("spread.png", Pictures.HeatMap(restored.Spread).Map);
+        foreach (var (k, direction) in (restored.Directions?.unbind() ?? []).Index())
+        {
+            Save($"direction-{k:00}-minus.png", restored.Mean - DirectionScale * direction);
+            Save($"direction-{k:00}-plus.png", restored.Mean + DirectionScale * direction);
+        }
         if (measurement.Truth is not null)
             Save("truth.png", measurement.Truth[0]);
         if (op.View(measurement.Values) is { } view && view.shape[2] is 1 or 3)
@@ -77,6 +85,13 @@ internal sealed class RestoreOutput(string folder, LinearOperator op, Measuremen
                     Pictures.FromTensor(restored.Samples[s.Item]),
                     Caption($"sample {s.Item}", report.SampleQuality?[s.Index])
                 ))
+            );
+        foreach (var (k, direction) in (restored.Directions?.unbind() ?? []).Index())
+            sheet.AddRow(
+                $"direction {k}",
+                Enumerable
+                    .Range(-DirectionScale, 2 * DirectionScale + 1)
+                    .Select(times => new SheetCell(Pictures.FromTensor(restored.Mean + times * direction), $"{times:+0;-0;0} std"))
             );
         return sheet.Render();
     }

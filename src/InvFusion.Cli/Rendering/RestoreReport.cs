@@ -14,6 +14,9 @@ internal sealed record RestoreReport
 
     /// <summary>Pixels that neighbouring tiles share, where the picture was restored in tiles.</summary>
     public int? TileOverlap { get; init; }
+
+    /// <summary>The sampler's options that were given, by their names on the command line.</summary>
+    public required IReadOnlyDictionary<string, string> Options { get; init; }
     public required int Samples { get; init; }
     public required ulong Seed { get; init; }
     public required double SigmaY { get; init; }

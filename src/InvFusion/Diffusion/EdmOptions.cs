@@ -1,38 +1,4 @@
 namespace InvFusion.Diffusion;
 
-/// <summary>Settings of <see cref="EdmSampler"/> (EDM, algorithm 2).</summary>
-public sealed record EdmOptions
-{
-    /// <summary>N, the number of steps; the denoiser is evaluated 2N - 1 times.</summary>
-    public int Steps { get; init; } = 32;
-
-    /// <summary>The noise levels.</summary>
-    public NoiseSchedule Schedule { get; init; } = new();
-
-    /// <summary>S_churn: how much fresh noise is added in all; 0 is the deterministic sampler.</summary>
-    public double Churn { get; init; }
-
-    /// <summary>S_min: noise is added only at σ of at least this.</summary>
-    public double ChurnMin { get; init; }
-
-    /// <summary>S_max: noise is added only at σ of at most this.</summary>
-    public double ChurnMax { get; init; } = double.PositiveInfinity;
-
-    /// <summary>S_noise: standard deviation of the added noise; slightly above 1 makes up for what the denoiser removes too much.</summary>
-    public double ChurnNoise { get; init; } = 1;
-
-    /// <summary>Checks the values.</summary>
-    /// <exception cref="ConfigurationException">One is out of range; the message names it.</exception>
-    public void Validate()
-    {
-        Schedule.Validate();
-        if (Steps < 1)
-            throw new ConfigurationException($"steps is {Steps}: it must be at least 1");
-        if (!(Churn >= 0 && double.IsFinite(Churn)))
-            throw new ConfigurationException($"churn is {Churn}: it must be 0 or more");
-        if (!(ChurnMin >= 0 && ChurnMax >= ChurnMin))
-            throw new ConfigurationException($"churn-min is {ChurnMin} and churn-max {ChurnMax}: 0 ≤ churn-min ≤ churn-max must hold");
-        if (!(ChurnNoise >= 0 && double.IsFinite(ChurnNoise)))
-            throw new ConfigurationException($"churn-noise is {ChurnNoise}: it must be 0 or more");
-    }
-}
+/// <summary>Settings of <see cref="EdmSampler"/>, which evaluates the denoiser 2N - 1 times.</summary>
+public sealed record EdmOptions : StepOptions;

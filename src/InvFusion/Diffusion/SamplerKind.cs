@@ -19,6 +19,9 @@ public sealed record SamplerKind(
     /// <summary>Evaluations of the denoiser from the number of steps; one each, unless the table says otherwise.</summary>
     public Func<int, int> Evaluations { get; init; } = steps => steps;
 
+    /// <summary>Whether the denoiser must be an <see cref="IDirectionDenoiser"/>.</summary>
+    public bool NeedsDirections { get; init; }
+
     /// <summary>The steps that it takes with these options.</summary>
     public int StepsOf(SamplerOptions options) => options.Steps ?? DefaultSteps;
 }

@@ -27,10 +27,45 @@ public sealed record SamplerOptions
     /// <summary>S_noise.</summary>
     public double? ChurnNoise { get; init; }
 
-    /// <summary>The given options with their command-line names.</summary>
-    internal IEnumerable<string> Given()
+    /// <summary>η, the share of fresh noise in a step.</summary>
+    public double? Eta { get; init; }
+
+    /// <summary>How far a gradient step goes.</summary>
+    public double? StepSize { get; init; }
+
+    /// <summary>Langevin steps at each noise level.</summary>
+    public int? LangevinSteps { get; init; }
+
+    /// <summary>The paper's form of a zero-shot method, or the public implementation's.</summary>
+    public SamplerVariant? Variant { get; init; }
+
+    /// <summary>The given options with their command-line names and values.</summary>
+    public IReadOnlyDictionary<string, object> Given() => All.Where(o => o.Value is not null).ToDictionary(o => o.Name, o => o.Value!);
+
+    /// <summary>Those of the options that a sampler knows, for a run of several samplers with one set of options.</summary>
+    public SamplerOptions For(SamplerKind kind)
     {
-        (string Name, object? Value)[] all =
+        return new SamplerOptions
+        {
+            Steps = Known("steps", Steps),
+            SigmaMin = Known("sigma-min", SigmaMin),
+            SigmaMax = Known("sigma-max", SigmaMax),
+            Rho = Known("rho", Rho),
+            Churn = Known("churn", Churn),
+            ChurnMin = Known("churn-min", ChurnMin),
+            ChurnMax = Known("churn-max", ChurnMax),
+            ChurnNoise = Known("churn-noise", ChurnNoise),
+            Eta = Known("eta", Eta),
+            StepSize = Known("step-size", StepSize),
+            LangevinSteps = Known("langevin-steps", LangevinSteps),
+            Variant = Known("variant", Variant),
+        };
+
+        T? Known<T>(string name, T? value)
+            where T : struct => kind.OptionNames.Contains(name) ? value : null;
+    }
+
+    private (string Name, object? Value)[] All =>
         [
             ("steps", Steps),
             ("sigma-min", SigmaMin),
@@ -40,7 +75,9 @@ public sealed record SamplerOptions
             ("churn-min", ChurnMin),
             ("churn-max", ChurnMax),
             ("churn-noise", ChurnNoise),
+            ("eta", Eta),
+            ("step-size", StepSize),
+            ("langevin-steps", LangevinSteps),
+            ("variant", Variant),
         ];
-        return all.Where(o => o.Value is not null).Select(o => o.Name);
-    }
 }

@@ -4,16 +4,31 @@ namespace InvFusion.Diffusion;
 public static class Samplers
 {
     private static readonly string[] ScheduleOptions = ["steps", "sigma-min", "sigma-max", "rho"];
-    private static readonly string[] EdmOptionNames = [.. ScheduleOptions, "churn", "churn-min", "churn-max", "churn-noise"];
+    private static readonly string[] StepOptionNames = [.. ScheduleOptions, "churn", "churn-min", "churn-max", "churn-noise"];
+    private static readonly string[] EtaOptions = [.. StepOptionNames, "eta", "variant"];
+    private static readonly string[] DpsOptions = [.. EtaOptions, "step-size"];
+    private static readonly string[] DapsOptions = [.. StepOptionNames, "variant", "step-size", "langevin-steps"];
 
     /// <summary>Every sampler, in the order in which they are listed to users.</summary>
     public static IReadOnlyList<SamplerKind> All { get; } =
     [
-        new("edm", "posterior sampling with Heun's 2nd-order steps", 32, Conditional: true, EdmOptionNames, Edm)
+        new("edm", "posterior sampling with Heun's 2nd-order steps", 32, Conditional: true, StepOptionNames, Edm)
         {
-            Evaluations = n => 2 * n - 1,
+            Evaluations = steps => 2 * steps - 1,
         },
         new("mmse", "the posterior mean in one evaluation", 1, Conditional: true, [], _ => new MmseEstimator()),
+        new("nppc", "the posterior mean and its principal directions", 1, Conditional: true, [], _ => new NppcEstimator())
+        {
+            NeedsDirections = true,
+        },
+        new("ddrm", "denoising diffusion restoration", 25, false, EtaOptions, o => new DdrmSampler(ZeroShot(o, DdrmSampler.Defaults))),
+        new("ddnm", "null-space projection", 100, false, EtaOptions, o => new DdnmSampler(ZeroShot(o, DdnmSampler.Defaults))),
+        new("pigdm", "pseudo-inverse guidance", 100, false, EtaOptions, o => new PigdmSampler(ZeroShot(o, PigdmSampler.Defaults))),
+        new("dps", "diffusion posterior sampling", 1000, false, DpsOptions, o => new DpsSampler(ZeroShot(o, DpsSampler.Defaults))),
+        new("daps", "decoupled annealing", 200, false, DapsOptions, o => new DapsSampler(ZeroShot(o, DapsSampler.Defaults)))
+        {
+            Evaluations = steps => 5 * steps,
+        },
     ];
 
     /// <summary>The sampler of a name.</summary>
@@ -28,7 +43,7 @@ public static class Samplers
     {
         var kind = Find(name);
         options ??= new SamplerOptions();
-        if (options.Given().Except(kind.OptionNames).FirstOrDefault() is { } unknown)
+        if (options.Given().Keys.Except(kind.OptionNames).FirstOrDefault() is { } unknown)
             throw new ConfigurationException(
                 kind.OptionNames.Count == 0
                     ? $"the sampler {kind.Name} takes no options: leave {unknown} out"
@@ -37,30 +52,33 @@ public static class Samplers
         return kind.Build(options);
     }
 
-    private static EdmSampler Edm(SamplerOptions o)
-    {
-        var defaults = new EdmOptions();
-        return new EdmSampler(
-            new EdmOptions
+    private static EdmSampler Edm(SamplerOptions o) => new(Walk(o, new EdmOptions()));
+
+    private static ZeroShotOptions ZeroShot(SamplerOptions o, ZeroShotOptions defaults) =>
+        Walk(o, defaults) with
+        {
+            Eta = o.Eta ?? defaults.Eta,
+            StepSize = o.StepSize ?? defaults.StepSize,
+            LangevinSteps = o.LangevinSteps ?? defaults.LangevinSteps,
+            Variant = o.Variant ?? defaults.Variant,
+        };
+
+    private static T Walk<T>(SamplerOptions o, T defaults)
+        where T : StepOptions =>
+        (T)(
+            defaults with
             {
                 Steps = o.Steps ?? defaults.Steps,
-                Schedule = Schedule(o),
+                Schedule = defaults.Schedule with
+                {
+                    SigmaMin = o.SigmaMin ?? defaults.Schedule.SigmaMin,
+                    SigmaMax = o.SigmaMax ?? defaults.Schedule.SigmaMax,
+                    Rho = o.Rho ?? defaults.Schedule.Rho,
+                },
                 Churn = o.Churn ?? defaults.Churn,
                 ChurnMin = o.ChurnMin ?? defaults.ChurnMin,
                 ChurnMax = o.ChurnMax ?? defaults.ChurnMax,
                 ChurnNoise = o.ChurnNoise ?? defaults.ChurnNoise,
             }
         );
-    }
-
-    private static NoiseSchedule Schedule(SamplerOptions o)
-    {
-        var defaults = new NoiseSchedule();
-        return new NoiseSchedule
-        {
-            SigmaMin = o.SigmaMin ?? defaults.SigmaMin,
-            SigmaMax = o.SigmaMax ?? defaults.SigmaMax,
-            Rho = o.Rho ?? defaults.Rho,
-        };
-    }
 }

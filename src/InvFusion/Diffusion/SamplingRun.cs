@@ -41,6 +41,27 @@ internal sealed class SamplingRun(
         return denoised.MoveToOuterDisposeScope();
     }
 
+    /// <summary>D(x, σ) and the gradient by x of a number made of it; numbers of different samples must only be summed.</summary>
+    public (Tensor Denoised, Tensor Gradient) DenoiseWithGradient(Tensor x, double sigma, Func<Tensor, Tensor> value)
+    {
+        using var scope = NewDisposeScope();
+        using var gradients = enable_grad();
+        var leaf = x.detach().requires_grad_(true);
+        var denoised = Denoise(leaf, sigma);
+        var number = value(denoised);
+        if (number.requires_grad)
+            number.backward();
+        var gradient = leaf.grad is { } g ? g.clone() : zeros_like(leaf);
+        return (denoised.detach().MoveToOuterDisposeScope(), gradient.MoveToOuterDisposeScope());
+    }
+
+    /// <summary>How a step with η of fresh noise splits σ': the part along d and the part that is drawn (DDIM, eq. 16, with α = 1).</summary>
+    public static (double Keep, double Fresh) Ddim(double sigma, double next, double eta)
+    {
+        var fresh = eta * next * Math.Sqrt(Math.Max(0, sigma * sigma - next * next)) / sigma;
+        return (Math.Sqrt(next * next - fresh * fresh), fresh);
+    }
+
     /// <summary>The result, with NaN in place of failed samples. Takes ownership of <paramref name="images"/>.</summary>
     public SamplingResult Finish(Tensor images)
     {

@@ -41,6 +41,8 @@ public sealed class MethodComparison(IImageSet images, int batchSize = 20, ulong
         CancellationToken cancellation = default
     )
     {
+        foreach (var c in contestants)
+            MethodFit.Require($"--model {c.Model}", c.Network.Configuration, c.Method);
         using var noGrad = no_grad();
         var scores = Enumerable.Range(0, contestants.Count + 1).Select(_ => new Scores()).ToArray();
         for (var first = 0; first < count; first += batchSize)
@@ -74,7 +76,7 @@ public sealed class MethodComparison(IImageSet images, int batchSize = 20, ulong
 
     private SamplingResult Sample(Contestant c, LinearOperator op, Tensor y, int first, int size, CancellationToken cancellation)
     {
-        var known = Samplers.Find(c.Method).Conditional && c.Network.Configuration.Kind != NetworkKind.Unconditional;
+        var known = Samplers.Find(c.Method).Conditional;
         var request = new SamplingRequest
         {
             Image = Shape,

@@ -4,15 +4,21 @@ using static TorchSharp.torch;
 namespace InvFusion.Models;
 
 /// <summary>A network with what it knows about the measurement, as the denoiser of a sampler. Owns neither.</summary>
-public sealed class NetworkDenoiser(PreconditionedNetwork network, Conditioning conditioning) : IDenoiser
+public sealed class NetworkDenoiser(PreconditionedNetwork network, Conditioning conditioning) : IDirectionDenoiser
 {
+    /// <inheritdoc/>
+    public int Directions => network.Configuration.Directions;
+
     /// <inheritdoc/>
     public Tensor Denoise(Tensor x, Tensor sigma)
     {
         var output = network.Denoise(x, sigma, conditioning);
-        if (network.Configuration.Directions == 0)
+        if (Directions == 0)
             return output;
         using (output)
             return output.narrow(1, 0, x.shape[1]).contiguous(); // without the directions
     }
+
+    /// <inheritdoc/>
+    public Tensor DenoiseWithDirections(Tensor x, Tensor sigma) => network.Denoise(x, sigma, conditioning);
 }

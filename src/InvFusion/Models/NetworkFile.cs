@@ -28,6 +28,8 @@ public static class NetworkFile
             throw;
         }
         network.eval();
+        foreach (var parameter in network.parameters())
+            parameter.requires_grad = false; // samplers that take gradients want those of x alone
         return network;
     }
 

@@ -8,12 +8,13 @@ internal sealed class CountingOperator(LinearOperator inner) : LinearOperator(in
 {
     private long _forward;
     private long _inverse;
+    private CountingOperator? _exact;
 
     /// <summary>Images that H was applied to.</summary>
-    public long ForwardCalls => _forward;
+    public long ForwardCalls => _forward + (_exact?.ForwardCalls ?? 0);
 
     /// <summary>Measurements that H⁺ or Hᵀ was applied to.</summary>
-    public long InverseCalls => _inverse;
+    public long InverseCalls => _inverse + (_exact?.InverseCalls ?? 0);
 
     public override ImageShape? MeasurementShape => inner.MeasurementShape;
 
@@ -37,7 +38,7 @@ internal sealed class CountingOperator(LinearOperator inner) : LinearOperator(in
         return inner.PseudoInverse(measurements, sigmaY);
     }
 
-    public override LinearOperator Exact => inner.Exact;
+    public override LinearOperator Exact => ReferenceEquals(inner.Exact, inner) ? this : _exact ??= new CountingOperator(inner.Exact);
 
     public override LinearOperator Select(params ReadOnlySpan<long> samples) => inner.Select(samples);
 

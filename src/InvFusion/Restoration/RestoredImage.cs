@@ -25,6 +25,9 @@ public sealed record RestoredImage(
     bool Cancelled
 ) : IDisposable
 {
+    /// <summary>Principal directions <c>[K, C, H, W]</c>, each as long as one standard deviation along it; null where the method has none.</summary>
+    public Tensor? Directions { get; init; }
+
     /// <inheritdoc/>
     public void Dispose()
     {
@@ -32,5 +35,6 @@ public sealed record RestoredImage(
         Mean.Dispose();
         Spread.Dispose();
         PseudoInverse.Dispose();
+        Directions?.Dispose();
     }
 }

@@ -35,6 +35,8 @@ public sealed class Restorer(PreconditionedNetwork network)
     {
         options.Validate();
         CheckClass(options);
+        if (op is not null && measurement is not null)
+            MethodFit.Require("the model", network.Configuration, options.Method);
         using var noGrad = no_grad();
         using var scope = NewDisposeScope();
         var side = network.Configuration.Resolution;
@@ -60,7 +62,10 @@ public sealed class Restorer(PreconditionedNetwork network)
                 parts.Sum(p => p.Operator?.ForwardCalls ?? 0),
                 parts.Sum(p => p.Operator?.InverseCalls ?? 0),
                 drawn.Cancelled
-            );
+            )
+            {
+                Directions = drawn.Directions?.MoveToOuterDisposeScope(),
+            };
         }
         finally
         {
@@ -174,6 +179,9 @@ public sealed class Restorer(PreconditionedNetwork network)
         public List<Tensor> Images { get; } = [];
         public List<SampleFailure> Failures { get; } = [];
         public long Evaluations { get; private set; }
+
+        /// <summary>Principal directions of the first sample; they hardly depend on its noise.</summary>
+        public Tensor? Directions { get; private set; }
         public bool Cancelled { get; set; }
 
         /// <summary>Adds a batch from its parts. A sample that failed in one of them has failed.</summary>
@@ -187,6 +195,8 @@ public sealed class Restorer(PreconditionedNetwork network)
                     images[i].fill_(double.NaN);
                 }
             Images.Add(images);
+            if (parts.Count == 1)
+                Directions ??= parts[0].Directions?[0].clone();
             Evaluations += parts.Sum(p => p.Evaluations) * images.shape[0];
             parts.ForEach(p => p.Dispose());
         }

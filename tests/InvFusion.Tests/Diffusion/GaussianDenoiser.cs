@@ -4,7 +4,7 @@ using static TorchSharp.torch;
 namespace InvFusion.Tests.Diffusion;
 
 /// <summary>The exact denoiser of a Gaussian N(m, C): D(x, σ) = m + C (C + σ² I)⁻¹ (x - m), through the eigenvectors of C.</summary>
-internal sealed class GaussianDenoiser : IDenoiser
+internal sealed class GaussianDenoiser : IDirectionDenoiser
 {
     private readonly Tensor _mean; // [n]
     private readonly Tensor _vectors; // [n, n], columns
@@ -17,6 +17,16 @@ internal sealed class GaussianDenoiser : IDenoiser
     }
 
     public int Evaluations { get; private set; }
+
+    public int Directions => 2;
+
+    public Tensor DenoiseWithDirections(Tensor x, Tensor sigma)
+    {
+        using var scope = NewDisposeScope();
+        var top = (_vectors * _values.sqrt()).t().flip(0).narrow(0, 0, Directions).to(float32);
+        long[] shape = [x.shape[0], Directions * x.shape[1], x.shape[2], x.shape[3]];
+        return cat([Denoise(x, sigma), top.reshape([1, .. shape[1..]]).expand(shape)], 1).MoveToOuterDisposeScope();
+    }
 
     public Tensor Denoise(Tensor x, Tensor sigma)
     {

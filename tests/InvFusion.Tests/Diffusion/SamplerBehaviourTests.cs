@@ -53,7 +53,7 @@ public sealed class SamplerBehaviourTests
             SamplerRequests.ForSeeds(5, 17, 3),
             cancellation: TestContext.Current.CancellationToken
         );
-        var failing = new FailingDenoiser(denoiser, sample: 1, below: name == "mmse" ? 1000 : 1);
+        var failing = new FailingDenoiser(denoiser, sample: 1, below: Samplers.Find(name).DefaultSteps == 1 ? 1000 : 1);
         using var result = sampler.Sample(failing, SamplerRequests.ForSeeds(5, 17, 3), cancellation: TestContext.Current.CancellationToken);
         Assert.Equal(Bits(healthy.Images[0]), Bits(result.Images[0]));
         Assert.Equal(Bits(healthy.Images[2]), Bits(result.Images[2]));
@@ -170,13 +170,18 @@ public sealed class SamplerBehaviourTests
     }
 
     /// <summary>Puts a NaN into one number of one sample once σ is low enough.</summary>
-    private sealed class FailingDenoiser(IDenoiser inner, int sample, double below) : IDenoiser
+    private sealed class FailingDenoiser(IDirectionDenoiser inner, int sample, double below) : IDirectionDenoiser
     {
         public double FirstSigma { get; private set; }
 
-        public Tensor Denoise(Tensor x, Tensor sigma)
+        public int Directions => inner.Directions;
+
+        public Tensor DenoiseWithDirections(Tensor x, Tensor sigma) => Fail(inner.DenoiseWithDirections(x, sigma), sigma);
+
+        public Tensor Denoise(Tensor x, Tensor sigma) => Fail(inner.Denoise(x, sigma), sigma);
+
+        private Tensor Fail(Tensor denoised, Tensor sigma)
         {
-            var denoised = inner.Denoise(x, sigma);
             if (sigma[0].item<float>() >= below)
                 return denoised;
             if (FirstSigma == 0)

@@ -17,13 +17,6 @@ public sealed class GoldenTests
         "detector_",
         "encoder_kl_",
         "resize_",
-        "samplers/nppc",
-        "samplers/ddrm",
-        "samplers/project",
-        "samplers/pigdm",
-        "samplers/dps",
-        "samplers/daps",
-        "net_nppc_small#nppc",
         "schedules#power_function",
     ];
 

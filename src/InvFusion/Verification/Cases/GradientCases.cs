@@ -79,7 +79,8 @@ internal static class GradientCases
         comparison.CheckNorms(network, golden.Settings.GetProperty("mse_grad_norms"), "mse grad", Tolerance);
     }
 
-    private static double Tolerance(string parameter) =>
+    /// <summary>The tolerance of a parameter's gradient.</summary>
+    public static double Tolerance(string parameter) =>
         parameter.EndsWith(".fac", StringComparison.Ordinal) || parameter.EndsWith("self_attn.scale", StringComparison.Ordinal)
             ? SumTolerance
             : GradientTolerance;

@@ -11,18 +11,6 @@ internal static class NetworkCases
     // By how many of the public network's own rounding errors its result may be missed: both sides round, and sum in another order.
     private const double RoundingFactor = 4;
 
-    private static readonly string[] DirectionTensors =
-    [
-        "gs_vectors",
-        "gs_norms",
-        "nppc_sampler_images",
-        "loss_noise",
-        "loss",
-        "consistency",
-        "nppc_loss",
-        "nppc_norm_loss",
-    ];
-
     public static void Verify(GoldenCase golden, Comparison comparison, CancellationToken cancellation)
     {
         using var network = GoldenNetwork.Load(golden, comparison, cancellation);
@@ -47,7 +35,7 @@ internal static class NetworkCases
         if (golden.Has("acts/mapping"))
             ActivationCases.Verify(golden, comparison, network, inputs, op!);
         if (golden.Has("gs_vectors"))
-            golden.LeaveOut(comparison, "nppc", "principal directions and their loss are not in this version", DirectionTensors);
+            NppcCases.Network(golden, comparison, network, inputs, op!, Tolerance(golden, ""));
     }
 
     private static void CheckMeasurements(GoldenCase golden, Comparison comparison, LinearOperator op, NetworkInputs inputs)

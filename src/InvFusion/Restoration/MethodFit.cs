@@ -1,0 +1,31 @@
+using InvFusion.Diffusion;
+using InvFusion.Models;
+
+namespace InvFusion.Restoration;
+
+/// <summary>Which samplers a network can be used with.</summary>
+public static class MethodFit
+{
+    /// <summary>Checks that a network can restore with a sampler.</summary>
+    /// <param name="model">What messages call the model.</param>
+    /// <param name="network">Its configuration.</param>
+    /// <param name="method">Name of the sampler.</param>
+    /// <exception cref="ConfigurationException">It cannot; the message names both and the way out.</exception>
+    public static void Require(string model, NetworkConfiguration network, string method)
+    {
+        var kind = Samplers.Find(method);
+        var unconditional = network.Kind == NetworkKind.Unconditional;
+        if (kind.Conditional && unconditional)
+            throw new ConfigurationException(
+                $"{model}: an unconditional model cannot restore with {kind.Name}; use an invfusion or blind one, or one of the methods {Names(k => !k.Conditional)}"
+            );
+        if (!kind.Conditional && !unconditional)
+            throw new ConfigurationException(
+                $"{model}: {kind.Name} needs an unconditional model, and this one sees the measurement itself; use one of the methods {Names(k => k.Conditional)}"
+            );
+        if (kind.NeedsDirections && network.Directions == 0)
+            throw new ConfigurationException($"{model}: {kind.Name} needs a model trained with directions; use mmse or edm with this one");
+    }
+
+    private static string Names(Func<SamplerKind, bool> wanted) => string.Join(", ", Samplers.All.Where(wanted).Select(k => k.Name));
+}

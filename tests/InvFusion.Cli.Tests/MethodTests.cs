@@ -1,0 +1,73 @@
+using System.Text.Json;
+using Xunit;
+
+namespace InvFusion.Cli.Tests;
+
+/// <summary>The methods beside edm and mmse, and the bench of known posteriors, from end to end.</summary>
+public sealed class MethodTests(CliWorld world)
+{
+    private const string Restore = "restore face.png --simulate --precision fp32 --samples 2 --noise 0.1 -d box:2,2,12,12";
+
+    [Theory]
+    [InlineData("ddrm", "--eta 0.5 --rho 5", 3)]
+    [InlineData("ddnm", "--eta 1 --variant reference", 3)]
+    [InlineData("pigdm", "--sigma-min 0.01 --churn 1", 3)]
+    [InlineData("dps", "--step-size 0.1 --sigma-max 40", 3)]
+    [InlineData("daps", "--langevin-steps 2 --step-size 0.3", 15)]
+    public async Task AnUnconditionalModelRestoresAndTheReportHoldsTheOptions(string method, string options, int evaluations)
+    {
+        var folder = $"zero-shot-{method}";
+        (await world.Run($"{Restore} --model prior.safetensors --method {method} {options} --steps 3 --out {folder} --quiet")).Expect(0);
+        var report = JsonDocument.Parse(File.ReadAllText(world.At($"{folder}/face/report.json"))).RootElement;
+        Assert.Equal(method, report.GetProperty("method").GetString());
+        Assert.Equal(2 * evaluations, report.GetProperty("evaluations").GetInt32());
+        Assert.True(report.GetProperty("forwardCalls").GetInt32() >= 2 * 2);
+        var given = options.Split("--", StringSplitOptions.RemoveEmptyEntries).Select(o => o.Trim().Split(' ')).Append(["steps", "3"]);
+        var saved = report.GetProperty("options").EnumerateObject().ToDictionary(o => o.Name, o => o.Value.GetString());
+        Assert.Equal(given.ToDictionary(o => o[0], o => (string?)o[1]), saved);
+    }
+
+    [Theory]
+    [InlineData("--model model.safetensors --method ddrm", "model.safetensors|ddrm|unconditional")]
+    [InlineData("--model prior.safetensors --method edm", "prior.safetensors|edm|ddrm")]
+    [InlineData("--model model.safetensors --method nppc", "model.safetensors|nppc|directions")]
+    [InlineData("--model prior.safetensors --method ddrm --langevin-steps 3", "ddrm|langevin-steps")]
+    public async Task AMethodThatDoesNotFitIsRefusedInOneLine(string options, string words) =>
+        (await world.Run($"{Restore} {options} --out not-made")).Expect(3).ExpectOneErrorLine(words);
+
+    [Fact]
+    public async Task AModelWithDirectionsShowsThemAroundTheMean()
+    {
+        (await world.Run($"{Restore} --model directions.safetensors --method nppc --out directed --quiet")).Expect(0);
+        var mean = world.Load("directed/face/mean.png");
+        foreach (var name in (string[])["direction-00-minus", "direction-00-plus", "direction-01-minus", "direction-01-plus"])
+            Assert.NotEqual(0, CliWorld.Difference(mean, world.Load($"directed/face/{name}.png")));
+    }
+
+    [Fact]
+    public async Task CompareGivesEachMethodTheOptionsItKnows()
+    {
+        const string Command = "compare set.ifds --model prior.safetensors --num 2 --precision fp32 --quiet -d box:0,0,8,16";
+        var result = (await world.Run($"{Command} --method ddrm dps --steps 2 --step-size 0.1 --out compared-zero")).Expect(0);
+        Assert.Contains("ddrm", result.Output);
+        Assert.Contains("dps", result.Output);
+        (await world.Run($"{Command} --method ddrm --step-size 0.1 --out compared-no")).Expect(3).ExpectOneErrorLine("--step-size|ddrm");
+        (await world.Run($"{Command} --method edm --out compared-no")).Expect(3).ExpectOneErrorLine("prior|edm");
+    }
+
+    [Fact]
+    public async Task TheBenchOfKnownPosteriorsWritesTablesAndAPlot()
+    {
+        var result = (
+            await world.Run(
+                "bench posterior --method edm ddrm daps --steps 4 --langevin-steps 2 -d box:0,0,2,4 --noise 0.1 --prior mixture --size 4 --samples 50 --out bench --quiet"
+            )
+        ).Expect(0);
+        var lines = File.ReadAllLines(world.At("bench/posterior.csv"));
+        Assert.Equal(1 + 1 + 1 + 2 + 2, lines.Length); // titles, exact draws, edm, and both forms of the two others
+        Assert.StartsWith(result.Output, File.ReadAllText(world.At("bench/posterior.md")));
+        Assert.True(world.Load("bench/posterior.png").Width > 100);
+        (await world.Run("bench posterior --prior cauchy --out bench-not")).Expect(3).ExpectOneErrorLine("cauchy|gaussian");
+        (await world.Run("bench posterior --samples 1 --out bench-not")).Expect(3).ExpectOneErrorLine("--samples 1");
+    }
+}
