@@ -17,7 +17,7 @@ public class CollectionPauseTests
         using (CollectionPause.Begin(64 << 20))
         {
             before = GC.CollectionCount(0);
-            Allocate(48 << 20);
+            Allocate(16 << 20);
             after = GC.CollectionCount(0);
         }
         Assert.Equal(before, after);
