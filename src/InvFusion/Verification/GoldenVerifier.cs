@@ -1,3 +1,4 @@
+using InvFusion.Runtime;
 using static TorchSharp.torch;
 
 namespace InvFusion.Verification;
@@ -62,6 +63,8 @@ public static class GoldenVerifier
         return results;
     }
 
+    private const long BytesOfACase = 256 << 20;
+
     private static IReadOnlyList<CaseResult> Verify(string folder, string name, CancellationToken cancellation)
     {
         var kind = CaseKinds.Find(name);
@@ -70,6 +73,7 @@ public static class GoldenVerifier
         try
         {
             using var scope = NewDisposeScope();
+            using var pause = CollectionPause.Begin(BytesOfACase);
             using var gradients = enable_grad(); // whatever mode the caller or the case before has left
             var golden = GoldenCase.Open(Path.Combine(folder, name), name);
             var comparison = new Comparison(CaseKinds.Tolerance);
