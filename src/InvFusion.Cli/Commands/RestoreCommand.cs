@@ -117,7 +117,7 @@ internal static class RestoreCommand
             Samples = settings.Samples,
             Seed = settings.Seed,
             SigmaY = settings.SigmaY,
-            Projected = settings is { Project: true, SigmaY: 0 },
+            Projected = settings.Projects,
             Seconds = clock.Elapsed.TotalSeconds,
             Evaluations = restored.Evaluations,
             ForwardCalls = restored.ForwardCalls,

@@ -11,7 +11,7 @@ namespace InvFusion.Diffusion;
 /// The draw is made by Langevin steps that are a part of the largest stable one, 1/(‖H‖²/β² + 1/σ²) of each sample, or exactly (H is linear, the density Gaussian).
 /// The reference form has steps of 1e-4 whatever the norm of H, which diverge on strided blur, and leaves the draw out at the last level.
 /// </remarks>
-public sealed class DapsSampler : ISampler
+public sealed class DapsSampler : ZeroShotSampler
 {
     private const int OdeSteps = 5;
     private const double OdeEnd = 0.01;
@@ -19,15 +19,10 @@ public sealed class DapsSampler : ISampler
     private const double LastRate = 0.01; // the rate falls from 1 to this
     private const double ReferenceStepSize = 1e-4;
 
-    private readonly ZeroShotOptions _options;
-
     /// <summary>Creates the sampler.</summary>
     /// <exception cref="ConfigurationException">An option is out of range.</exception>
     public DapsSampler(ZeroShotOptions? options = null)
-    {
-        _options = options ?? Defaults;
-        _options.Validate();
-    }
+        : base("daps", options ?? Defaults) { }
 
     /// <summary>200 levels down to σ = 0.1, 100 Langevin steps at each.</summary>
     public static ZeroShotOptions Defaults { get; } =
@@ -37,26 +32,11 @@ public sealed class DapsSampler : ISampler
             Schedule = new() { SigmaMin = 0.1 },
         };
 
-    private bool Reference => _options.Variant == SamplerVariant.Reference;
-
-    /// <inheritdoc/>
-    public SamplingResult Sample(
-        IDenoiser denoiser,
-        SamplingRequest request,
-        IProgress<SamplingProgress>? progress = null,
-        CancellationToken cancellation = default
-    )
+    private protected override StepFunction Steps(MeasurementModel model)
     {
-        using var scope = NewDisposeScope();
-        var model = new MeasurementModel("daps", request, _options.Variant);
-        var norm = Reference ? null : OperatorNorm.Squared(model.Operator) / (model.Gain * model.Gain); // [B or 1, 1, 1, 1]
-        var result = SamplingLoop.Walk(
-            _options,
-            new SamplingRun(denoiser, request, _options.Steps, progress, cancellation),
-            (run, x, sigma, next) => Step(run, model, norm, x, sigma, next)
-        );
-        result.Images.MoveToOuterDisposeScope();
-        return result;
+        // [B or 1, 1, 1, 1]
+        var norm = Reference ? null : OperatorNorm.Squared(model.Operator, model.Measured.device) / (model.Gain * model.Gain);
+        return (run, x, sigma, next) => Step(run, model, norm, x, sigma, next);
     }
 
     private Tensor Step(SamplingRun run, MeasurementModel model, Tensor? norm, Tensor x, double sigma, double next)
@@ -64,7 +44,7 @@ public sealed class DapsSampler : ISampler
         var estimate = SolveOde(run, x, sigma);
         var drawn =
             Reference && next == 0 ? estimate
-            : _options.LangevinSteps == 0 ? DrawExactly(run, model, estimate, sigma)
+            : Options.LangevinSteps == 0 ? DrawExactly(run, model, estimate, sigma)
             : Langevin(run, model, norm, estimate, sigma);
         return drawn + next * run.Normal();
     }
@@ -87,13 +67,13 @@ public sealed class DapsSampler : ISampler
         using var scope = NewDisposeScope();
         var spread = Math.Max(LeastSigmaY, model.SigmaY); // β
         var gain = Reference ? 1 : model.Gain;
-        var decay = 1 + (run.Step - 1.0) / _options.Steps * (LastRate - 1);
+        var decay = 1 + (run.Step - 1.0) / Options.Steps * (LastRate - 1);
         var rate = norm is null
             ? tensor((float)(decay * ReferenceStepSize), device: estimate.device)
-            : decay * _options.StepSize / (norm / (spread * spread) + 1 / (sigma * sigma));
+            : decay * Options.StepSize / (norm / (spread * spread) + 1 / (sigma * sigma));
         var noise = (2 * rate).sqrt();
         var x = estimate.clone();
-        for (var i = 0; i < _options.LangevinSteps; i++)
+        for (var i = 0; i < Options.LangevinSteps; i++)
         {
             using var inner = NewDisposeScope();
             var slope = (x - estimate) / (sigma * sigma) - model.Adjoint(model.Residual(x)) / (spread * spread * gain * gain);

@@ -11,44 +11,28 @@ namespace InvFusion.Diffusion;
 /// left to add has the variance σ'²(1 - W(1 - W)), whose root is a polynomial in W to 0.3 %. No decomposition is needed, and what H does not see keeps all of
 /// its noise. The reference form takes every s for 1, scales the null space too, and mixes with 1 - η where √(1-η²) keeps the variance.
 /// </remarks>
-public sealed class DdnmSampler : ISampler
+public sealed class DdnmSampler : ZeroShotSampler
 {
     // √(1 - q) ≈ 1 - RootSlope·q for q = W(1 - W), which lies in 0 … 1/4 and is exact at both ends.
     private const double RootSlope = 0.5358983848622454;
 
-    private readonly ZeroShotOptions _options;
-
     /// <summary>Creates the sampler.</summary>
     /// <exception cref="ConfigurationException">An option is out of range.</exception>
     public DdnmSampler(ZeroShotOptions? options = null)
-    {
-        _options = options ?? Defaults;
-        _options.Validate();
-    }
+        : base("ddnm", options ?? Defaults) { }
 
     /// <summary>100 steps, η 0.85.</summary>
     public static ZeroShotOptions Defaults { get; } = new() { Steps = 100, Eta = 0.85 };
 
-    /// <inheritdoc/>
-    public SamplingResult Sample(
-        IDenoiser denoiser,
-        SamplingRequest request,
-        IProgress<SamplingProgress>? progress = null,
-        CancellationToken cancellation = default
-    )
-    {
-        var model = new MeasurementModel("ddnm", request, _options.Variant);
-        StepFunction step =
-            _options.Variant == SamplerVariant.Reference
-                ? (run, x, sigma, next) => ReferenceStep(run, model, x, sigma, next)
-                : (run, x, sigma, next) => Step(run, model, x, sigma, next);
-        return SamplingLoop.Walk(_options, new SamplingRun(denoiser, request, _options.Steps, progress, cancellation), step);
-    }
+    private protected override StepFunction Steps(MeasurementModel model) =>
+        Reference
+            ? (run, x, sigma, next) => ReferenceStep(run, model, x, sigma, next)
+            : (run, x, sigma, next) => Step(run, model, x, sigma, next);
 
     private Tensor Step(SamplingRun run, MeasurementModel model, Tensor x, double sigma, double next)
     {
         var denoised = run.Denoise(x, sigma);
-        var eta = _options.Eta;
+        var eta = Options.Eta;
         var noise = Math.Sqrt(1 - eta * eta) * (x - denoised) / sigma + eta * run.Normal();
         if (model.SigmaY == 0)
             return denoised + model.Back(model.Residual(denoised)) + next * noise; // W is 0 or 1: q = 0
@@ -64,7 +48,7 @@ public sealed class DdnmSampler : ISampler
     private Tensor ReferenceStep(SamplingRun run, MeasurementModel model, Tensor x, double sigma, double next)
     {
         var denoised = run.Denoise(x, sigma);
-        var noise = (1 - _options.Eta) * (x - denoised) / sigma + _options.Eta * run.Normal();
+        var noise = (1 - Options.Eta) * (x - denoised) / sigma + Options.Eta * run.Normal();
         var precise = next >= model.SigmaY;
         var trust = precise ? 1 : next / model.SigmaY; // λ
         var scale = precise ? Math.Sqrt(next * next - model.SigmaY * model.SigmaY) : 0; // γ

@@ -11,38 +11,23 @@ namespace InvFusion.Diffusion;
 /// weight, no decomposition is needed: W = H⁺_λ H with λ = σ_y/σ', and the remaining noise σ'²(1 - W(1 - W)) is the sum of three draws.
 /// The reference form takes every s for 1, lets the null space through where σ' &lt; σ_y, and has σ' - σ_y for √(σ'² - σ_y²).
 /// </remarks>
-public sealed class DdrmSampler : ISampler
+public sealed class DdrmSampler : ZeroShotSampler
 {
-    private readonly ZeroShotOptions _options;
-
     /// <summary>Creates the sampler.</summary>
     /// <exception cref="ConfigurationException">An option is out of range.</exception>
     public DdrmSampler(ZeroShotOptions? options = null)
-    {
-        _options = options ?? Defaults;
-        _options.Validate();
-    }
+        : base("ddrm", options ?? Defaults) { }
 
     /// <summary>25 steps, η 0.85.</summary>
     public static ZeroShotOptions Defaults { get; } = new() { Steps = 25, Eta = 0.85 };
 
-    /// <inheritdoc/>
-    public SamplingResult Sample(
-        IDenoiser denoiser,
-        SamplingRequest request,
-        IProgress<SamplingProgress>? progress = null,
-        CancellationToken cancellation = default
-    )
-    {
-        var model = new MeasurementModel("ddrm", request, _options.Variant);
-        var reference = _options.Variant == SamplerVariant.Reference;
-        return SamplingLoop.Walk(
-            _options,
-            new SamplingRun(denoiser, request, _options.Steps, progress, cancellation),
-            (run, x, sigma, next) => reference ? ReferenceStep(run, model, x, sigma, next) : Step(run, model, x, sigma, next),
-            (x, sigma) => x + model.Back(model.Measured, reference ? 0 : model.SigmaY / sigma)
-        );
-    }
+    private protected override StepFunction Steps(MeasurementModel model) =>
+        Reference
+            ? (run, x, sigma, next) => ReferenceStep(run, model, x, sigma, next)
+            : (run, x, sigma, next) => Step(run, model, x, sigma, next);
+
+    private protected override Tensor Start(MeasurementModel model, Tensor noise, double sigma) =>
+        noise + model.Back(model.Measured, Reference ? 0 : model.SigmaY / sigma);
 
     private Tensor Step(SamplingRun run, MeasurementModel model, Tensor x, double sigma, double next)
     {
@@ -72,5 +57,5 @@ public sealed class DdrmSampler : ISampler
     }
 
     // √(1-η²)·d + η·n
-    private Tensor Mix(Tensor direction, Tensor noise) => Math.Sqrt(1 - _options.Eta * _options.Eta) * direction + _options.Eta * noise;
+    private Tensor Mix(Tensor direction, Tensor noise) => Math.Sqrt(1 - Options.Eta * Options.Eta) * direction + Options.Eta * noise;
 }

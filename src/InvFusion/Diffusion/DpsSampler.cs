@@ -10,47 +10,27 @@ namespace InvFusion.Diffusion;
 /// The paper's x is x/√(1+σ²) here, so its step is ζ·√((1+σ²)(1+σ'²)) on this scale; the residual is in units of the images. σ_y does not appear in it: ζ stands
 /// for it. The reference form takes one norm over the whole batch, so that samples pull at each other, and a step of ζ = 0.5 at every σ.
 /// </remarks>
-public sealed class DpsSampler : ISampler
+public sealed class DpsSampler : ZeroShotSampler
 {
-    private readonly ZeroShotOptions _options;
-
     /// <summary>Creates the sampler.</summary>
     /// <exception cref="ConfigurationException">An option is out of range.</exception>
     public DpsSampler(ZeroShotOptions? options = null)
-    {
-        _options = options ?? Defaults;
-        _options.Validate();
-    }
+        : base("dps", options ?? Defaults) { }
 
     /// <summary>1000 steps, η 1, ζ 0.5.</summary>
     public static ZeroShotOptions Defaults { get; } = new() { Steps = 1000 };
 
-    /// <inheritdoc/>
-    public SamplingResult Sample(
-        IDenoiser denoiser,
-        SamplingRequest request,
-        IProgress<SamplingProgress>? progress = null,
-        CancellationToken cancellation = default
-    )
-    {
-        var model = new MeasurementModel("dps", request, _options.Variant);
-        return SamplingLoop.Walk(
-            _options,
-            new SamplingRun(denoiser, request, _options.Steps, progress, cancellation),
-            (run, x, sigma, next) => Step(run, model, x, sigma, next)
-        );
-    }
+    private protected override StepFunction Steps(MeasurementModel model) => (run, x, sigma, next) => Step(run, model, x, sigma, next);
 
     private Tensor Step(SamplingRun run, MeasurementModel model, Tensor x, double sigma, double next)
     {
-        var reference = _options.Variant == SamplerVariant.Reference;
         var (denoised, gradient) = run.DenoiseWithGradient(
             x,
             sigma,
-            image => reference ? model.Residual(image).norm() : Norms(model.Residual(image)).sum() / model.Gain
+            image => Reference ? model.Residual(image).norm() : Norms(model.Residual(image)).sum() / model.Gain
         );
-        var (keep, fresh) = SamplingRun.Ddim(sigma, next, _options.Eta);
-        var step = _options.StepSize * (reference ? 1 : Math.Sqrt((1 + sigma * sigma) * (1 + next * next)));
+        var (keep, fresh) = SamplingRun.Ddim(sigma, next, Options.Eta);
+        var step = Options.StepSize * (Reference ? 1 : Math.Sqrt((1 + sigma * sigma) * (1 + next * next)));
         return denoised + keep * (x - denoised) / sigma + fresh * run.Normal() - step * gradient;
     }
 

@@ -10,45 +10,29 @@ namespace InvFusion.Diffusion;
 /// The guided denoiser D + (σ²/r²)·∇ₓ⟨H⁺_{σ_y/r}(y - H D), D⟩ (Tweedie) is exact where the prior is an isotropic Gaussian of standard deviation σ_d; it is stepped
 /// with η as in DDIM. The reference form adds the gradient to x unweighted, damps H⁺ by σ_y instead of σ_y/r, ignores η and uses the network's H⁺ for blur.
 /// </remarks>
-public sealed class PigdmSampler : ISampler
+public sealed class PigdmSampler : ZeroShotSampler
 {
     private const double DataStd = 0.5; // σ_d of EDM, for images in [-1, 1]
-
-    private readonly ZeroShotOptions _options;
 
     /// <summary>Creates the sampler.</summary>
     /// <exception cref="ConfigurationException">An option is out of range.</exception>
     public PigdmSampler(ZeroShotOptions? options = null)
-    {
-        _options = options ?? Defaults;
-        _options.Validate();
-    }
+        : base("pigdm", options ?? Defaults) { }
 
     /// <summary>100 steps, η 1.</summary>
     public static ZeroShotOptions Defaults { get; } = new() { Steps = 100 };
 
-    /// <inheritdoc/>
-    public SamplingResult Sample(
-        IDenoiser denoiser,
-        SamplingRequest request,
-        IProgress<SamplingProgress>? progress = null,
-        CancellationToken cancellation = default
-    )
-    {
-        var model = new MeasurementModel("pigdm", request, _options.Variant);
-        StepFunction step =
-            _options.Variant == SamplerVariant.Reference
-                ? (run, x, sigma, next) => ReferenceStep(run, model, x, sigma, next)
-                : (run, x, sigma, next) => Step(run, model, x, sigma, next);
-        return SamplingLoop.Walk(_options, new SamplingRun(denoiser, request, _options.Steps, progress, cancellation), step);
-    }
+    private protected override StepFunction Steps(MeasurementModel model) =>
+        Reference
+            ? (run, x, sigma, next) => ReferenceStep(run, model, x, sigma, next)
+            : (run, x, sigma, next) => Step(run, model, x, sigma, next);
 
     private Tensor Step(SamplingRun run, MeasurementModel model, Tensor x, double sigma, double next)
     {
         var uncertainty = sigma * DataStd / Math.Sqrt(sigma * sigma + DataStd * DataStd); // r
         var (denoised, gradient) = Guide(run, model, x, sigma, model.SigmaY / uncertainty);
         var guided = denoised + sigma * sigma / (uncertainty * uncertainty) * gradient;
-        var (keep, fresh) = SamplingRun.Ddim(sigma, next, _options.Eta);
+        var (keep, fresh) = SamplingRun.Ddim(sigma, next, Options.Eta);
         return guided + keep * (x - guided) / sigma + fresh * run.Normal();
     }
 

@@ -43,7 +43,7 @@ public sealed record RestoreOptions
     public bool RoundedMeasurement { get; init; }
 
     /// <summary>Whether the samples are projected: asked for, and without noise.</summary>
-    internal bool Projects => Project && SigmaY == 0;
+    public bool Projects => Project && SigmaY == 0;
 
     /// <summary>Checks every value.</summary>
     /// <exception cref="ConfigurationException">The message names the option.</exception>

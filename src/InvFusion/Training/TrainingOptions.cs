@@ -106,7 +106,10 @@ public sealed record TrainingOptions
         Require(KeepCheckpoints > 0, "keepCheckpoints", $"is {KeepCheckpoints}; it must be positive");
         Require(Degradations.Count > 0, "degradations", "is empty; name at least one family");
         foreach (var name in Degradations)
-            Require(Problem(name) is null, "degradations", $"has '{name}': {Problem(name)}");
+        {
+            var problem = Problem(name);
+            Require(problem is null, "degradations", $"has '{name}': {problem}");
+        }
         Require(Precision is "auto" or "fp32" or "bf16", "precision", $"is '{Precision}'; use auto, fp32 or bf16");
 
         static string? Problem(string? name)

@@ -114,7 +114,7 @@ public sealed class ZeroShotTests
         using var scope = NewDisposeScope();
         using var op = DegradationSpec.Parse("random-matrix:rows=7").Build(new ImageShape(1, 4, 4), 2, seed: 3);
         var expected = linalg.svdvals(((MatrixOperator)op).Matrix).amax([1]).square();
-        var norm = OperatorNorm.Squared(op).flatten();
+        var norm = OperatorNorm.Squared(op, CPU).flatten();
         Assert.InRange((norm / expected - 1).abs().max().item<float>(), 0, 1e-2);
     }
 
