@@ -13,23 +13,27 @@ internal static class ConjugateGradients
 
     /// <summary>The minimum-norm least-squares solution x = (HᵀH + σ_y²)⁻¹Hᵀ y, each image with its own steps.</summary>
     /// <remarks>The operator must accept double precision. Not differentiable.</remarks>
-    public static Tensor PseudoInverse(LinearOperator op, Tensor measurements, double sigmaY, int mostSteps = MostSteps)
+    public static Tensor PseudoInverse(LinearOperator op, Tensor measurements, double sigmaY)
     {
         using var scope = NewDisposeScope();
         using var noGrad = no_grad();
         var y = measurements.detach().to_type(ScalarType.Float64);
         var damping = Math.Max(Math.Pow(sigmaY * op.NoiseGain, 2), Math.Pow(Floor, 2) * SquaredNorm(op, y));
-        var x = Solve(v => op.Adjoint(op.Apply(v)) + v * damping, op.Adjoint(y), mostSteps);
+        var x = Solve(v => op.Adjoint(op.Apply(v)) + v * damping, op.Adjoint(y), MostSteps);
         return x.to_type(measurements.dtype).MoveToOuterDisposeScope();
     }
 
     /// <summary>A z = y for a symmetric positive definite A; the leading two dimensions count independent systems.</summary>
-    public static Tensor Solve(Func<Tensor, Tensor> apply, Tensor y, int mostSteps)
+    /// <param name="apply">A.</param>
+    /// <param name="y">The right side.</param>
+    /// <param name="mostSteps">Steps after which it ends at the latest.</param>
+    /// <param name="precondition">A symmetric positive definite guess at A⁻¹, or null for none.</param>
+    public static Tensor Solve(Func<Tensor, Tensor> apply, Tensor y, int mostSteps, Func<Tensor, Tensor>? precondition = null)
     {
         using var scope = NewDisposeScope();
         var (z, r) = (zeros_like(y), y.clone());
-        var p = r.clone();
-        var rho = Dot(r, r);
+        var p = Guess(r).clone();
+        var rho = Dot(r, p);
         var stop = rho * (Tolerance * Tolerance);
         for (var step = 0; step < mostSteps && rho.gt(stop).any().item<bool>(); step++)
         {
@@ -38,11 +42,14 @@ internal static class ConjugateGradients
             var alpha = Quotient(rho, Dot(p, q));
             z.add_(alpha * p);
             r.sub_(alpha * q);
-            var next = Dot(r, r);
-            p.mul_(Quotient(next, rho)).add_(r);
+            var guess = Guess(r);
+            var next = Dot(r, guess);
+            p.mul_(Quotient(next, rho)).add_(guess);
             rho.copy_(next);
         }
         return z.MoveToOuterDisposeScope();
+
+        Tensor Guess(Tensor residual) => precondition is null ? residual : precondition(residual);
     }
 
     /// <summary>‖H‖² over the batch by power iteration, from a fixed start.</summary>
@@ -70,5 +77,5 @@ internal static class ConjugateGradients
     }
 
     // A system that is solved already stays where it is.
-    private static Tensor Quotient(Tensor a, Tensor b) => where(b > 0, a / b.clamp_min(1e-300), zeros_like(a));
+    private static Tensor Quotient(Tensor a, Tensor b) => where(b > 0, a / b, zeros_like(a));
 }

@@ -5,8 +5,7 @@ namespace InvFusion.Degradations;
 /// <summary>A <see cref="FourierOperator"/> whose pseudo-inverse is exact on images, not on the doubled canvas. All of it is computed in double.</summary>
 /// <remarks>
 /// With G the blur and decimation in pixels, y = FFT(G x) and H⁺ = Gᵀ(GGᵀ)⁺·Re IFFT. A small GGᵀ is decomposed once, with a sharp cutoff, and obeys every
-/// law of a pseudo-inverse. For a large one conjugate gradients stop after a fixed number of steps: on the measurement of white noise ‖Hx - y‖ is then two
-/// thousandths of ‖y‖. (E, which diagonalises GGᵀ on the canvas, is no preconditioner for the image: the crop moves small singular values everywhere.)
+/// law of a pseudo-inverse. For a large one conjugate gradients stop after a fixed number of steps (<see cref="FourierLeastSquares"/>).
 /// </remarks>
 internal sealed class ExactFourierOperator(FourierOperator network, int largestDense = ExactFourierOperator.LargestDense)
     : LinearOperator(network.Image, network.BatchSize, network.MeasurementLength)
@@ -14,7 +13,8 @@ internal sealed class ExactFourierOperator(FourierOperator network, int largestD
     /// <summary>The most pixels of a measurement for which GGᵀ is decomposed.</summary>
     public const int LargestDense = 1024;
 
-    private const int MostSteps = 300;
+    private const int Steps = 100;
+    private const int PolishingSteps = 50;
 
     // Blur shrinks some directions to nothing: below this fraction of ‖H‖ they count as lost.
     private const double Cutoff = 1e-5;
@@ -46,7 +46,9 @@ internal sealed class ExactFourierOperator(FourierOperator network, int largestD
     public override Tensor PseudoInverse(Tensor measurements, double sigmaY = 0)
     {
         if (Pixels > largestDense)
-            return ConjugateGradients.PseudoInverse(this, measurements, sigmaY, MostSteps);
+            return FourierLeastSquares
+                .PseudoInverse(network, measurements.to_type(ScalarType.Float64), sigmaY, Steps, PolishingSteps)
+                .to_type(measurements.dtype);
         using var scope = NewDisposeScope();
         var pixels = fft.ifft2(network.Unpack(measurements.to_type(ScalarType.Float64))).real; // [B, k, C, h, w]
         return network.BlurAdjoint(Solve(pixels, sigmaY)).to_type(measurements.dtype).MoveToOuterDisposeScope();

@@ -116,6 +116,9 @@ public sealed class FourierOperator : LinearOperator
         return Project(Unpack(measurements) * inverse).to_type(measurements.dtype).MoveToOuterDisposeScope();
     }
 
+    /// <inheritdoc/>
+    public override Tensor LeastSquares(Tensor measurements, int steps) => FourierLeastSquares.PseudoInverse(this, measurements, 0, steps);
+
     /// <summary>The spectrum of a small image of noise, in pixels of standard deviation 1.</summary>
     public override Tensor Noise(Tensor normals)
     {

@@ -57,6 +57,14 @@ public abstract class LinearOperator : IDisposable
     /// </summary>
     public virtual LinearOperator Exact => this;
 
+    /// <summary>
+    /// H⁺y on images, cheaply: <see cref="PseudoInverse"/> itself, except for Fourier operators, where a few steps of least squares come near
+    /// <see cref="Exact"/>'s. <c>[B, k, O]</c> → <c>[B, k, C, H, W]</c>. Not differentiable.
+    /// </summary>
+    /// <param name="measurements">Measurements <c>[B, k, O]</c>.</param>
+    /// <param name="steps">How many steps.</param>
+    public virtual Tensor LeastSquares(Tensor measurements, int steps) => PseudoInverse(measurements);
+
     /// <summary>The operator of some of the samples, in the given order, as a new operator that the caller owns.</summary>
     public abstract LinearOperator Select(params ReadOnlySpan<long> samples);
 

@@ -17,4 +17,10 @@ public sealed record Conditioning(
 {
     /// <summary>Nothing known.</summary>
     public static Conditioning None { get; } = new();
+
+    /// <summary>
+    /// H⁺y as the network is given it, <c>[B or 1, C, H, W]</c>, from <see cref="PreconditionedNetwork.MeasuredImage"/>; null lets the network compute it anew
+    /// at every evaluation.
+    /// </summary>
+    public Tensor? MeasuredImage { get; init; }
 }

@@ -3,16 +3,21 @@ using static TorchSharp.torch;
 
 namespace InvFusion.Models;
 
-/// <summary>A network with what it knows about the measurement, as the denoiser of a sampler. Owns neither.</summary>
+/// <summary>
+/// A network with what it knows about the measurement, as the denoiser of a sampler. Owns neither; H⁺y is computed once and belongs to the dispose scope in which
+/// the denoiser was made.
+/// </summary>
 public sealed class NetworkDenoiser(PreconditionedNetwork network, Conditioning conditioning) : IDirectionDenoiser
 {
+    private readonly Conditioning _known = conditioning with { MeasuredImage = network.MeasuredImage(conditioning) };
+
     /// <inheritdoc/>
     public int Directions => network.Configuration.Directions;
 
     /// <inheritdoc/>
     public Tensor Denoise(Tensor x, Tensor sigma)
     {
-        var output = network.Denoise(x, sigma, conditioning);
+        var output = network.Denoise(x, sigma, _known);
         if (Directions == 0)
             return output;
         using (output)
@@ -20,5 +25,5 @@ public sealed class NetworkDenoiser(PreconditionedNetwork network, Conditioning 
     }
 
     /// <inheritdoc/>
-    public Tensor DenoiseWithDirections(Tensor x, Tensor sigma) => network.Denoise(x, sigma, conditioning);
+    public Tensor DenoiseWithDirections(Tensor x, Tensor sigma) => network.Denoise(x, sigma, _known);
 }

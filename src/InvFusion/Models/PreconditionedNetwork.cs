@@ -83,15 +83,22 @@ public sealed class PreconditionedNetwork : nn.Module
         return _logvarLinear.call(_logvarFourier.call(noise)).view(-1, 1, 1, 1).MoveToOuterDisposeScope();
     }
 
-    /// <summary>H⁺y, unscaled; zeros where there is no H or y, null for a network that takes none.</summary>
+    /// <summary>H⁺y as the network is given it, unscaled: <c>[B or 1, C, H, W]</c>; null where nothing is measured or the network is not told.</summary>
+    public Tensor? MeasuredImage(Conditioning conditioning)
+    {
+        if (Configuration.Kind == NetworkKind.Unconditional || conditioning is not { Operator: { } op, Measurements: { } y })
+            return null;
+        var steps = Configuration.LeastSquaresSteps;
+        using var image = steps > 0 ? op.LeastSquares(y, steps) : op.PseudoInverse(y); // [B, 1, C, H, W]
+        return image.squeeze(1);
+    }
+
+    /// <summary>H⁺y of the shape of the images; zeros where nothing is measured, null for a network that takes none.</summary>
     internal Tensor? Measured(Tensor like, Conditioning c)
     {
         if (Configuration.Kind == NetworkKind.Unconditional)
             return null;
-        if (c is not { Operator: { } op, Measurements: { } y })
-            return zeros_like(like);
-        using var image = op.PseudoInverse(y); // [B, 1, C, H, W]
-        return image.squeeze(1).expand(like.shape);
+        return (c.MeasuredImage ?? MeasuredImage(c))?.expand(like.shape) ?? zeros_like(like);
     }
 
     // libtorch would name neither the input nor what fits, or broadcast in silence.

@@ -38,6 +38,12 @@ internal sealed class CountingOperator(LinearOperator inner) : LinearOperator(in
         return inner.PseudoInverse(measurements, sigmaY);
     }
 
+    public override Tensor LeastSquares(Tensor measurements, int steps)
+    {
+        _inverse += measurements.shape[0] * measurements.shape[1];
+        return inner.LeastSquares(measurements, steps);
+    }
+
     public override LinearOperator Exact => ReferenceEquals(inner.Exact, inner) ? this : _exact ??= new CountingOperator(inner.Exact);
 
     public override LinearOperator Select(params ReadOnlySpan<long> samples) => inner.Select(samples);
