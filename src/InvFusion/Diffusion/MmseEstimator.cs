@@ -1,3 +1,4 @@
+using InvFusion.Runtime;
 using static TorchSharp.torch;
 
 namespace InvFusion.Diffusion;
@@ -18,6 +19,7 @@ public sealed class MmseEstimator : ISampler
     {
         using var noGrad = no_grad();
         using var scope = NewDisposeScope();
+        using var pause = CollectionPause.Begin();
         var run = new SamplingRun(denoiser, request, steps: 1, progress, cancellation) { Step = 1 };
         var result = run.Finish(run.Denoise(run.Normal().mul_(Sigma), Sigma));
         result.Images.MoveToOuterDisposeScope();

@@ -1,3 +1,4 @@
+using InvFusion.Runtime;
 using static TorchSharp.torch;
 
 namespace InvFusion.Diffusion;
@@ -13,12 +14,14 @@ internal static class SamplingLoop
     {
         using var noGrad = no_grad();
         using var scope = NewDisposeScope();
+        using var pause = CollectionPause.Begin();
         var sigmas = options.Schedule.Levels(options.Steps);
         var x = run.Normal().mul_(sigmas[0]);
         if (start is not null)
             x = start(x, sigmas[0]);
         for (var i = 0; i < options.Steps && !run.AllFailed; i++)
         {
+            CollectionPause.Renew();
             run.Step = i + 1;
             var next = Step(options, run, step, x, sigmas[i], sigmas[i + 1]);
             x.Dispose();

@@ -1,6 +1,7 @@
 using InvFusion.Degradations;
 using InvFusion.Diffusion;
 using InvFusion.Models;
+using InvFusion.Runtime;
 using static TorchSharp.torch;
 
 namespace InvFusion.Restoration;
@@ -39,6 +40,7 @@ public sealed class Restorer(PreconditionedNetwork network)
             MethodFit.Require("the model", network.Configuration, options.Method);
         using var noGrad = no_grad();
         using var scope = NewDisposeScope();
+        using var pause = CollectionPause.Begin();
         var side = network.Configuration.Resolution;
         var image = op?.Image ?? new ImageShape(network.Configuration.Channels, side, side);
         var layout = Layout(op, image, options);

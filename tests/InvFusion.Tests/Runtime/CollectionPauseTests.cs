@@ -1,5 +1,6 @@
 using InvFusion.Runtime;
 using InvFusion.Tests.Diffusion;
+using TorchSharp;
 using Xunit;
 
 namespace InvFusion.Tests.Runtime;
@@ -27,6 +28,47 @@ public class CollectionPauseTests
     }
 
     [Fact]
+    public void A_long_pause_collects_between_steps_and_only_there()
+    {
+        using var pause = CollectionPause.Begin(64 << 20);
+        var between = 0;
+        for (var step = 0; step < 10; step++)
+        {
+            var before = GC.CollectionCount(0);
+            CollectionPause.Renew();
+            between += GC.CollectionCount(0) - before;
+            before = GC.CollectionCount(0);
+            Allocate(24 << 20);
+            Assert.Equal(before, GC.CollectionCount(0));
+        }
+        Assert.InRange(between, 3, 10); // 216 MB, renewed after more than 32 each time
+    }
+
+    [Fact]
+    public void A_sum_is_right_beside_threads_that_allocate()
+    {
+        using var stop = new CancellationTokenSource();
+        var others = Enumerable.Range(0, 2).Select(_ => new Thread(() => Churn(stop.Token)) { IsBackground = true }).ToArray();
+        using var pause = CollectionPause.Begin(1 << 30);
+        foreach (var thread in others)
+            thread.Start();
+        var wrong = 0;
+        using var x = torch.ones(64);
+        for (var i = 0; i < 20_000; i++)
+        {
+            CollectionPause.Renew();
+            using var y = x * 3.0;
+            using var z = y + x;
+            using var w = z.sum();
+            wrong += w.item<float>() == 256 ? 0 : 1;
+        }
+        stop.Cancel();
+        foreach (var thread in others)
+            thread.Join();
+        Assert.Equal(0, wrong);
+    }
+
+    [Fact]
     public void A_pause_within_a_pause_and_one_that_is_overdrawn_do_no_harm()
     {
         using (CollectionPause.Begin(16 << 20))
@@ -37,6 +79,17 @@ public class CollectionPauseTests
         var before = GC.CollectionCount(0);
         Allocate(512 << 20);
         Assert.True(GC.CollectionCount(0) > before, "the collector did not go on after the pauses");
+    }
+
+    // Half a gigabyte a second or so, in pieces: without the pause a collection every few milliseconds.
+    private static void Churn(CancellationToken stop)
+    {
+        for (var i = 0; !stop.IsCancellationRequested; i++)
+        {
+            GC.KeepAlive(new byte[1 << 10]);
+            if (i % 512 == 0)
+                Thread.Sleep(1);
+        }
     }
 
     private static void Allocate(long bytes)
