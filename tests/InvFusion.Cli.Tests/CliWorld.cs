@@ -5,6 +5,7 @@ using InvFusion.Formats.Numpy;
 using InvFusion.Formats.Safetensors;
 using InvFusion.Imaging;
 using InvFusion.Models;
+using InvFusion.Tests.Models;
 using InvFusion.Runtime;
 using Xunit;
 using static TorchSharp.torch;
@@ -44,29 +45,7 @@ public sealed class CliWorld : IDisposable
     }
 
     /// <summary>The networks' configuration, but for the kind.</summary>
-    public static NetworkConfiguration Network { get; } =
-        new()
-        {
-            Resolution = Size,
-            Patch = 2,
-            MappingWidth = 32,
-            Levels =
-            [
-                new()
-                {
-                    Width = 48,
-                    Depth = 1,
-                    Kernel = 3,
-                    HeadWidth = 16,
-                },
-                new()
-                {
-                    Width = 48,
-                    Depth = 1,
-                    HeadWidth = 24,
-                },
-            ],
-        };
+    public static NetworkConfiguration Network => TestNetworks.Configuration;
 
     /// <summary>The full path of a file of the folder.</summary>
     public string At(string name) => Path.Combine(_folder.FullName, name);
