@@ -24,8 +24,11 @@ public sealed class CompareTests(CliWorld world)
             rows.Select(r => r.GetProperty("degradation").GetString())
         );
         Assert.Equal([0, 0, 3, 3], rows.Select(r => r.GetProperty("images").GetInt32())); // sr:1 loses nothing
-        Assert.Equal("NaN", rows[1].GetProperty("psnr").GetString());
-        Assert.InRange(rows[3].GetProperty("psnr").GetDouble(), -20, 80);
+        Assert.Equal("NaN", rows[1].GetProperty("psnr").GetProperty("mean").GetString());
+        var psnr = rows[3].GetProperty("psnr");
+        Assert.InRange(psnr.GetProperty("mean").GetDouble(), psnr.GetProperty("low").GetDouble(), psnr.GetProperty("high").GetDouble());
+        Assert.Equal(["compare.csv", "compare.md", "compare.png"], Files("compared-json"));
+        Assert.True(world.Load("compared-json/compare.png").Width > 500);
 
         (await world.Run($"{Command} -d sr:0 --out compared-not")).Expect(3).ExpectOneErrorLine("sr:0");
         (await world.Run($"{Command} --num 7 -d sr:4 --out compared-not")).Expect(2).ExpectOneErrorLine("--num");
@@ -34,4 +37,47 @@ public sealed class CompareTests(CliWorld world)
             .ExpectOneErrorLine("--num 7|6");
         Assert.False(Path.Exists(world.At("compared-not")));
     }
+
+    [Fact]
+    public async Task ModelsMeetTheMethodsThatFitThemAndSlowMethodsFewerImages()
+    {
+        const string Command =
+            "compare set.ifds --model model.safetensors prior.safetensors --method mmse ddrm daps -d box:0,0,8,16 --num 5 --precision fp32";
+        var result = (await world.Run($"{Command} --langevin-steps 1 --noise 0.1 --num-slow 2 --steps 100 --out paired --json")).Expect(0);
+        var rows = result.Json.GetProperty("rows").EnumerateArray().ToArray();
+        Assert.Equal(["", "model", "prior", "prior"], rows.Select(r => r.GetProperty("model").GetString()));
+        Assert.Equal(["H⁺y, damped by σ_y/0.5", "mmse", "ddrm", "daps"], rows.Select(r => r.GetProperty("method").GetString()));
+        Assert.Equal([5, 5, 5, 2], rows.Select(r => r.GetProperty("images").GetInt32()));
+        Assert.Equal([0, 1, 100, 500], rows.Select(r => r.GetProperty("evaluations").GetInt32()));
+        Assert.All(rows, r => Assert.Equal(0.1, r.GetProperty("sigmaY").GetDouble()));
+        string[] notices = [.. result.ErrorLines.Where(l => l.StartsWith("left out"))];
+        Assert.Equal(3, notices.Length);
+        Assert.Equal(
+            ["left out: model: ddrm", "left out: model: daps", "left out: prior: an"],
+            notices.Select(l => string.Join(' ', l.Split(' ')[..4]))
+        );
+
+        (await world.Run($"{Command} --num-slow 6 --out paired-not")).Expect(3).ExpectOneErrorLine("--num-slow 6|1 to 5");
+        (await world.Run($"{Command} --noise -1 --out paired-not")).Expect(3).ExpectOneErrorLine("--noise -1");
+        (await world.Run($"{Command} --batch 0 --out paired-not")).Expect(3).ExpectOneErrorLine("--batch 0");
+    }
+
+    [Fact]
+    public async Task CtrlCKeepsTheRowsThatAreDone()
+    {
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "sends SIGINT");
+        using var program = world.Start(
+            "compare set.ifds --model model.safetensors --method mmse edm --steps 100000 --num 2 -d box:0,0,8,16 sr:4 --precision fp32 --out cut-rows",
+            line => line.StartsWith("box:0,0,8,16, model, edm:")
+        );
+        await program.Awaited(); // the second row is running
+        Assert.Equal(["compare.csv", "compare.md", "compare.png"], Files("cut-rows")); // there before any end
+        program.PressCtrlC();
+        var result = (await program.End()).Expect(130);
+        Assert.Equal("cancelled after 2 rows", result.ErrorLines[^1]);
+        Assert.Equal(1 + 2, File.ReadAllLines(world.At("cut-rows/compare.csv")).Length);
+        Assert.Equal(File.ReadAllText(world.At("cut-rows/compare.md")), result.Output);
+    }
+
+    private IEnumerable<string?> Files(string folder) => Directory.GetFiles(world.At(folder)).Select(Path.GetFileName).Order();
 }

@@ -36,6 +36,24 @@ public sealed class MethodTests(CliWorld world)
         (await world.Run($"{Restore} {options} --out not-made")).Expect(3).ExpectOneErrorLine(words);
 
     [Fact]
+    public async Task AGuideIsInTheReportAndItsIntervalCounts()
+    {
+        const string Options = "--guide prior.safetensors --cfg 1.5 --steps 3 --json --quiet";
+        var restored = (await world.Run($"{Restore} --model model.safetensors {Options} --cfg-interval 0,1 --out guided")).Expect(0).Json;
+        Assert.Equal(
+            """{"weight":1.5,"model":"prior.safetensors","sigmaLow":0,"sigmaHigh":1}""",
+            JsonSerializer.Serialize(restored.GetProperty("guidance"))
+        );
+        Assert.Equal(2 * (5 + 2), restored.GetProperty("evaluations").GetInt32()); // of σ = 80, 2.5, 2.5, 0.002 and 0.002, the last two are guided
+
+        var drawn = (await world.Run($"sample --model directions.safetensors --precision fp32 --samples 2 {Options} --out guided-samples"))
+            .Expect(0)
+            .Json;
+        Assert.Equal("prior.safetensors", drawn.GetProperty("guidance").GetProperty("model").GetString());
+        Assert.Equal(2 * 2 * 5, drawn.GetProperty("evaluations").GetInt32());
+    }
+
+    [Fact]
     public async Task AModelWithDirectionsShowsThemAroundTheMean()
     {
         (await world.Run($"{Restore} --model directions.safetensors --method nppc --out directed --quiet")).Expect(0);

@@ -1,157 +1,174 @@
 using System.CommandLine;
-using System.Text.Json.Nodes;
 using InvFusion.Cli.Rendering;
+using InvFusion.Data;
 using InvFusion.Degradations;
 using InvFusion.Diffusion;
 using InvFusion.Evaluation;
-using InvFusion.Formats.IO;
 using InvFusion.Models;
 
 namespace InvFusion.Cli.Commands;
 
-/// <summary><c>compare</c>: models × methods × degradations on one set, as a table.</summary>
-internal static class CompareCommand
+/// <summary><c>compare</c>: models × methods × degradations on one set, as a table and a plot.</summary>
+internal sealed class CompareCommand
 {
-    public static Command Create()
+    // Evaluations of the network for an image from which on --num-slow counts.
+    private const int Slow = 500;
+
+    private readonly SharedOptions _shared = new();
+    private readonly Argument<string> _data = new("data") { Description = "Clean images: a prepared set, a folder or a zip" };
+    private readonly Option<string[]> _models = Several("--model", "Names or files; several may follow", ModelCatalog.Default);
+    private readonly Option<string[]> _methods = Several("--method", "Samplers; several may follow", "mmse", "edm");
+    private readonly Option<string[]> _degradations = new("--degradation", "-d")
     {
-        var options = new SharedOptions();
-        var data = new Argument<string>("data") { Description = "Clean images: a prepared set, a folder or a zip" };
-        var models = new Option<string[]>("--model")
+        Description = "Degradations; several may follow",
+        AllowMultipleArgumentsPerToken = true,
+        Required = true,
+    };
+    private readonly Option<int> _count = new("--num")
+    {
+        Description = "How many images, from the first on",
+        DefaultValueFactory = _ => 100,
+    };
+    private readonly Option<int?> _slowCount = new("--num-slow")
+    {
+        Description = $"How many images for methods of {Slow} evaluations and more (dps, daps); as many as --num by default",
+    };
+    private readonly Option<int> _batch = new("--batch")
+    {
+        Description = "Images that go through a network together",
+        DefaultValueFactory = _ => 20,
+    };
+
+    public static Command Create() => new CompareCommand().Build();
+
+    private Command Build()
+    {
+        var command = new Command(
+            "compare",
+            "One table: models × methods × degradations, with the same operators, measurements and noise; a pair that does not fit is left out"
+        )
         {
-            Description = "Names or files; several may follow",
-            AllowMultipleArgumentsPerToken = true,
-            DefaultValueFactory = _ => [ModelCatalog.Default],
+            _data,
+            _models,
+            _methods,
+            _degradations,
+            _shared.Noise,
+            _count,
+            _slowCount,
+            _batch,
+            _shared.Steps,
+            _shared.Churn,
+            _shared.Seed,
+            _shared.NoProjection,
+            _shared.DeviceName,
+            _shared.Precision,
+            _shared.Threads,
+            _shared.Out,
         };
-        var methods = new Option<string[]>("--method")
-        {
-            Description = "Samplers; several may follow",
-            AllowMultipleArgumentsPerToken = true,
-            DefaultValueFactory = _ => ["mmse", "edm"],
-        };
-        var degradations = new Option<string[]>("--degradation", "-d")
-        {
-            Description = "Degradations; several may follow",
-            AllowMultipleArgumentsPerToken = true,
-            Required = true,
-        };
-        var count = new Option<int>("--num") { Description = "How many images, from the first on", DefaultValueFactory = _ => 100 };
-        var batch = new Option<int>("--batch") { Description = "Images that go through a network together", DefaultValueFactory = _ => 20 };
-        var command = new Command("compare", "One table: models × methods × degradations, with the same operators, measurements and noise")
-        {
-            data,
-            models,
-            methods,
-            degradations,
-            count,
-            batch,
-            options.Steps,
-            options.Churn,
-            options.Seed,
-            options.NoProjection,
-            options.DeviceName,
-            options.Precision,
-            options.Threads,
-            options.Out,
-        };
-        options.Sampler.AddTo(command);
-        options.AddOutput(command);
-        command.Add(options.Json);
-        command.SetWork(
-            (parsed, cancellation) =>
-            {
-                var reporter = new Reporter(parsed.GetValue(options.Quiet));
-                options.StartTorch(parsed);
-                var specifications = parsed.GetValue(degradations)!.Select(DegradationSpec.Parse).ToArray();
-                var networks = parsed
-                    .GetValue(models)!
-                    .Select(m => (Name: Path.GetFileNameWithoutExtension(m), Network: options.LoadModel(parsed, m)))
-                    .ToArray();
-                using var images = ImageSets.Open(parsed.GetValue(data)!, networks[0].Network.Configuration);
-                var given = options.Sampler.Read(parsed, parsed.GetValue(options.Steps), parsed.GetValue(options.Churn));
-                RequireKnown(given, parsed.GetValue(methods)!);
-                var contestants = networks
-                    .SelectMany(n =>
-                        parsed
-                            .GetValue(methods)!
-                            .Select(m => Contestant(n.Name, n.Network, m, given, !parsed.GetValue(options.NoProjection)))
-                    )
-                    .ToArray();
-                var wanted = parsed.GetValue(count);
-                if (wanted < 1 || wanted > images.Count)
-                    throw new ConfigurationException($"--num {wanted}: must be 1 to {images.Count}, the images of {parsed.GetValue(data)}");
-                var comparison = new MethodComparison(
-                    images,
-                    Math.Max(1, parsed.GetValue(batch)),
-                    parsed.GetValue(options.Seed),
-                    options.Device(parsed)
-                );
-                var folder = parsed.GetValue(options.Out)!;
-                OutputFolder.Require(folder);
-                var (rows, cancelled) = (new List<ComparisonRow>(), false);
-                try
-                {
-                    foreach (var specification in specifications)
-                        rows.AddRange(
-                            reporter.Run(
-                                specification.Text,
-                                "restorations",
-                                p => comparison.Run(specification, contestants, wanted, p, cancellation)
-                            )
-                        );
-                }
-                catch (OperationCanceledException) when (rows.Count > 0)
-                {
-                    cancelled = true; // the degradations that are done are kept
-                    reporter.Line($"cancelled after {rows.Count} rows");
-                }
-                AtomicFile.WriteAllText(Path.Combine(folder, "compare.md"), ComparisonRow.Markdown(rows));
-                AtomicFile.WriteAllText(Path.Combine(folder, "compare.csv"), ComparisonRow.Csv(rows));
-                if (parsed.GetValue(options.Json))
-                    JsonText.Print(Json(folder, rows, cancelled));
-                else
-                    Console.Write(ComparisonRow.Markdown(rows));
-                foreach (var (_, network) in networks)
-                    network.Dispose();
-                return cancelled ? ExitCode.Cancelled : ExitCode.Success;
-            }
-        );
+        _shared.Sampler.AddTo(command);
+        _shared.AddOutput(command);
+        command.Add(_shared.Json);
+        command.SetWork(Run);
         return command;
     }
 
-    private static JsonObject Json(string folder, List<ComparisonRow> rows, bool cancelled) =>
-        new()
+    private int Run(ParseResult parsed, CancellationToken cancellation)
+    {
+        var reporter = new Reporter(parsed.GetValue(_shared.Quiet));
+        _shared.StartTorch(parsed);
+        var specifications = parsed.GetValue(_degradations)!.Select(DegradationSpec.Parse).ToArray();
+        var given = _shared.Sampler.Read(parsed, parsed.GetValue(_shared.Steps), parsed.GetValue(_shared.Churn));
+        RequireKnown(given, parsed.GetValue(_methods)!);
+        var networks = new List<(string Name, PreconditionedNetwork Network)>();
+        try
         {
-            ["folder"] = folder,
-            ["files"] = JsonText.Array(["compare.md", "compare.csv"]),
-            ["rows"] = new JsonArray([
-                .. rows.Select(r => new JsonObject
-                {
-                    ["degradation"] = r.Degradation,
-                    ["model"] = r.Model,
-                    ["method"] = r.Method,
-                    ["images"] = r.Images,
-                    ["psnr"] = r.Psnr,
-                    ["psnrError"] = r.PsnrError,
-                    ["consistency"] = r.Consistency,
-                    ["evaluations"] = r.Evaluations,
-                    ["secondsPerImage"] = r.SecondsPerImage,
-                }),
-            ]),
-            ["cancelled"] = cancelled,
-        };
+            foreach (var model in parsed.GetValue(_models)!)
+                networks.Add((Path.GetFileNameWithoutExtension(model), _shared.LoadModel(parsed, model)));
+            using var images = ImageSets.Open(parsed.GetValue(_data)!, networks[0].Network.Configuration);
+            var options = Options(parsed, images);
+            var contestants = ComparisonPairs.Fitting(
+                networks,
+                parsed.GetValue(_methods)!,
+                given,
+                !parsed.GetValue(_shared.NoProjection),
+                reporter
+            );
+            var folder = parsed.GetValue(_shared.Out)!;
+            OutputFolder.Require(folder);
+            var output = new ComparisonOutput(folder);
+            var cancelled = Compare(
+                images,
+                specifications,
+                contestants,
+                options,
+                parsed.GetValue(_slowCount),
+                output,
+                reporter,
+                cancellation
+            );
+            if (parsed.GetValue(_shared.Json))
+                JsonText.Print(output.Json(cancelled));
+            else
+                Console.Write(ComparisonRow.Markdown(output.Rows));
+            return cancelled ? ExitCode.Cancelled : ExitCode.Success;
+        }
+        finally
+        {
+            foreach (var (_, network) in networks)
+                network.Dispose();
+        }
+    }
 
-    // Each method gets the options that it knows: mmse takes no steps, and --steps is for the others.
-    private static MethodComparison.Contestant Contestant(
-        string name,
-        PreconditionedNetwork network,
-        string method,
-        SamplerOptions given,
-        bool project
+    private ComparisonOptions Options(ParseResult parsed, IImageSet images)
+    {
+        var options = new ComparisonOptions
+        {
+            Count = parsed.GetValue(_count),
+            BatchSize = parsed.GetValue(_batch),
+            Seed = parsed.GetValue(_shared.Seed),
+            SigmaY = parsed.GetValue(_shared.Noise),
+            Device = _shared.Device(parsed),
+        };
+        options.Validate();
+        if (options.Count > images.Count)
+            throw new ConfigurationException($"--num {options.Count}: must be 1 to {images.Count}, the images of {parsed.GetValue(_data)}");
+        if (parsed.GetValue(_slowCount) is { } slow && (slow < 1 || slow > options.Count))
+            throw new ConfigurationException($"--num-slow {slow}: must be 1 to {options.Count}, the images of the other methods (--num)");
+        return options;
+    }
+
+    // Every row is on the disk as soon as it is done: hours may be behind it.
+    private static bool Compare(
+        IImageSet images,
+        DegradationSpec[] specifications,
+        Contestant[] contestants,
+        ComparisonOptions options,
+        int? slowCount,
+        ComparisonOutput output,
+        Reporter reporter,
+        CancellationToken cancellation
     )
     {
-        var options = given.For(Samplers.Find(method));
-        _ = Samplers.Create(method, options); // refuses values out of range before the first image
-        return new(name, network, method, options, project);
+        try
+        {
+            foreach (var specification in specifications)
+            {
+                var comparison = new MethodComparison(images, specification, options);
+                output.Add(reporter.Run($"{specification.Text}, H⁺y", "images", p => comparison.PseudoInverse(p, cancellation)));
+                foreach (var c in contestants)
+                {
+                    var count = c.Evaluations >= Slow ? slowCount : null;
+                    var title = $"{specification.Text}, {c.Model}, {c.Method}";
+                    output.Add(reporter.Run(title, "evaluations", p => comparison.Run(c, count, p, cancellation)));
+                }
+            }
+            return false;
+        }
+        catch (OperationCanceledException) when (output.Rows.Count > 0)
+        {
+            reporter.Line($"cancelled after {output.Rows.Count} rows");
+            return true;
+        }
     }
 
     private static void RequireKnown(SamplerOptions given, string[] methods)
@@ -162,4 +179,12 @@ internal static class CompareCommand
                 $"--{unknown}: none of the methods {string.Join(", ", methods)} has this option; leave it out"
             );
     }
+
+    private static Option<string[]> Several(string name, string description, params string[] values) =>
+        new(name)
+        {
+            Description = description,
+            AllowMultipleArgumentsPerToken = true,
+            DefaultValueFactory = _ => values,
+        };
 }

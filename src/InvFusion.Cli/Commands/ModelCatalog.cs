@@ -12,7 +12,7 @@ internal static class ModelCatalog
 
     /// <summary>The file of a name or path.</summary>
     /// <exception cref="DataFormatException">There is none; the message lists the names.</exception>
-    public static string Resolve(string nameOrFile)
+    public static string Resolve(string nameOrFile, string option = "--model")
     {
         if (File.Exists(nameOrFile))
             return nameOrFile;
@@ -20,11 +20,11 @@ internal static class ModelCatalog
         if (File.Exists(shipped))
             return shipped;
         if (Directory.Exists(nameOrFile))
-            throw new DataFormatException($"--model {nameOrFile}: is a folder; name a {Extension} file");
+            throw new DataFormatException($"{option} {nameOrFile}: is a folder; name a {Extension} file");
         string[] files = Directory.Exists(Folder) ? Directory.GetFiles(Folder, "*" + Extension) : [];
         var names = string.Join(", ", files.Select(f => Path.GetFileNameWithoutExtension(f)).Order(StringComparer.Ordinal));
         throw new DataFormatException(
-            $"--model {nameOrFile}: neither a file nor a shipped model ({(names.Length > 0 ? names : "none is here")})"
+            $"{option} {nameOrFile}: neither a file nor a shipped model ({(names.Length > 0 ? names : "none is here")})"
         );
     }
 }

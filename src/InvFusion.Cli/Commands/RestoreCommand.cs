@@ -3,7 +3,6 @@ using System.Diagnostics;
 using InvFusion.Cli.Rendering;
 using InvFusion.Degradations;
 using InvFusion.Diffusion;
-using InvFusion.Models;
 using InvFusion.Restoration;
 using static TorchSharp.torch;
 
@@ -57,15 +56,17 @@ internal static class RestoreCommand
                 settings.Validate();
                 var degradation = DegradationSpec.Parse(parsed.GetValue(options.Degradation)!);
                 using var network = options.LoadModel(parsed);
+                using var guide = options.LoadGuide(parsed);
                 MethodFit.Require($"--model {parsed.GetValue(options.Model)}", network.Configuration, parsed.GetValue(options.Method)!);
                 if (parsed.GetValue(tiles))
                     settings = settings with { TileOverlap = parsed.GetValue(overlap) ?? network.Configuration.Resolution / 4 };
                 using var read = new RestoreInputs(degradation, settings, parsed.GetValue(simulate), network, reporter);
                 var all = files.Select(read.Read).ToArray(); // a broken one is found before hours are spent on the first
+                var restorer = new Restorer(network, guide);
                 var reports = new List<RestoreReport>();
                 foreach (var input in all)
                 {
-                    reports.Add(Restore(input, parsed, options, settings, network, reporter, cancellation));
+                    reports.Add(Restore(input, parsed, options, settings, restorer, reporter, cancellation));
                     if (reports[^1].Cancelled)
                         break;
                 }
@@ -92,7 +93,7 @@ internal static class RestoreCommand
         ParseResult parsed,
         SharedOptions options,
         RestoreOptions settings,
-        PreconditionedNetwork network,
+        Restorer restorer,
         Reporter reporter,
         CancellationToken cancellation
     )
@@ -104,7 +105,7 @@ internal static class RestoreCommand
         OutputFolder.Require(folder);
         var clock = Stopwatch.StartNew();
         settings = settings with { RoundedMeasurement = measurement.Rounded };
-        using var restored = SamplingWork.Run(Path.GetFileName(file), network, op, measurement.Values, settings, reporter, cancellation);
+        using var restored = SamplingWork.Run(Path.GetFileName(file), restorer, op, measurement.Values, settings, reporter, cancellation);
         var report = new RestoreReport
         {
             Input = file,
@@ -114,6 +115,8 @@ internal static class RestoreCommand
             Options = settings.Sampler.Given().ToDictionary(o => o.Key, o => FormattableString.Invariant($"{o.Value}").ToLowerInvariant()),
             Steps = Samplers.Find(settings.Method).StepsOf(settings.Sampler),
             TileOverlap = settings.TileOverlap,
+            Class = settings.Class,
+            Guidance = GuidanceReport.Of(settings, parsed.GetValue(options.Guide)),
             Samples = settings.Samples,
             Seed = settings.Seed,
             SigmaY = settings.SigmaY,

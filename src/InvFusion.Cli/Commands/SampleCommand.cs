@@ -28,9 +28,10 @@ internal static class SampleCommand
                 settings.Validate();
                 var folder = parsed.GetValue(options.Out)!;
                 using var network = options.LoadModel(parsed);
+                using var guide = options.LoadGuide(parsed);
                 OutputFolder.Require(folder);
                 using var scope = NewDisposeScope();
-                using var drawn = SamplingWork.Run("sample", network, null, null, settings, reporter, cancellation);
+                using var drawn = SamplingWork.Run("sample", new Restorer(network, guide), null, null, settings, reporter, cancellation);
                 var files = Write(drawn, folder, settings.Seed);
                 reporter.Line($"{Path.Combine(folder, "grid.png")}: {files.Length - 1} images");
                 if (parsed.GetValue(options.Json))
@@ -39,6 +40,8 @@ internal static class SampleCommand
                         {
                             ["folder"] = folder,
                             ["files"] = JsonText.Array(files),
+                            ["class"] = settings.Class,
+                            ["guidance"] = GuidanceReport.Of(settings, parsed.GetValue(options.Guide))?.ToJson(),
                             ["evaluations"] = drawn.Evaluations,
                             ["failures"] = JsonText.Array(drawn.Failures.Select(f => f.Message)),
                             ["cancelled"] = drawn.Cancelled,

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using InvFusion.Diffusion;
 using InvFusion.Restoration;
 
 namespace InvFusion.Cli.Commands;
@@ -17,6 +18,7 @@ internal static class SamplingOptions
             Project = !parsed.GetValue(options.NoProjection),
             Class = parsed.GetValue(options.Class),
             Guidance = parsed.GetValue(options.Guidance),
+            GuidanceInterval = parsed.GetValue(options.GuidanceInterval) is { } text ? SigmaInterval.Parse(text, "--cfg-interval") : null,
             BatchSize = parsed.GetValue(options.Batch),
         };
 }

@@ -1,6 +1,5 @@
 using InvFusion.Cli.Rendering;
 using InvFusion.Degradations;
-using InvFusion.Models;
 using InvFusion.Restoration;
 using static TorchSharp.torch;
 
@@ -11,7 +10,7 @@ internal static class SamplingWork
 {
     public static RestoredImage Run(
         string title,
-        PreconditionedNetwork network,
+        Restorer restorer,
         LinearOperator? op,
         Tensor? measurement,
         RestoreOptions settings,
@@ -22,7 +21,7 @@ internal static class SamplingWork
         var restored = reporter.Run(
             title,
             "evaluations",
-            progress => new Restorer(network).Restore(op, measurement, settings, new EvaluationProgress(progress), cancellation)
+            progress => restorer.Restore(op, measurement, settings, new EvaluationProgress(progress), cancellation)
         );
         foreach (var failure in restored.Failures)
             reporter.Line($"warning: {failure.Message}");

@@ -39,7 +39,11 @@ internal sealed class SharedOptions
         {
             Description = "Leave samples as drawn; by default, and without --noise, they are moved onto the measurement in the end",
         };
-    public Option<double?> Guidance { get; } = new("--cfg") { Description = "Guidance weight towards --class" };
+    public Option<double?> Guidance { get; } =
+        new("--cfg") { Description = "Guidance weight w: away from the model without --class, or away from --guide; 1 is none" };
+    public Option<string?> Guide { get; } = new("--guide") { Description = "A weaker model to guide away from, a name or a file" };
+    public Option<string?> GuidanceInterval { get; } =
+        new("--cfg-interval") { Description = "LOW,HIGH: guides only at these noise levels" };
     public Option<int?> Class { get; } = new("--class") { Description = "Class to restore, for class-conditional models" };
     public Option<int> Batch { get; } =
         new("--batch") { Description = "Samples that go through the network together", DefaultValueFactory = _ => 4 };
@@ -68,7 +72,7 @@ internal sealed class SharedOptions
     /// <summary>Adds the options of sampling.</summary>
     public void AddSampling(Command command)
     {
-        foreach (var option in new Option[] { Method, Steps, Churn, Samples, Seed, Guidance, Class, Batch, Out })
+        foreach (var option in new Option[] { Method, Steps, Churn, Samples, Seed, Guidance, Guide, GuidanceInterval, Class, Batch, Out })
             command.Add(option);
         Sampler.AddTo(command);
     }
@@ -102,13 +106,17 @@ internal sealed class SharedOptions
     /// <summary>Loads the model on the device, ready to evaluate.</summary>
     public PreconditionedNetwork LoadModel(ParseResult parsed) => LoadModel(parsed, parsed.GetValue(Model)!);
 
+    /// <summary>Loads the model of --guide; null without one.</summary>
+    public PreconditionedNetwork? LoadGuide(ParseResult parsed) =>
+        parsed.GetValue(Guide) is { } name ? LoadModel(parsed, name, "--guide") : null;
+
     /// <summary>Loads a named model on the device, ready to evaluate.</summary>
-    public PreconditionedNetwork LoadModel(ParseResult parsed, string name)
+    public PreconditionedNetwork LoadModel(ParseResult parsed, string name, string option = "--model")
     {
         StartTorch(parsed);
         var device = Device(parsed);
         var type = ComputePrecision.Parse(parsed.GetValue(Precision)!, device);
-        var network = NetworkFile.Load(ModelCatalog.Resolve(name));
+        var network = NetworkFile.Load(ModelCatalog.Resolve(name, option));
         network.ComputeType = type;
         return network.to(device);
     }

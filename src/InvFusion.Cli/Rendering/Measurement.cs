@@ -1,6 +1,5 @@
 using InvFusion.Degradations;
 using InvFusion.Formats.Numpy;
-using InvFusion.Runtime;
 using static TorchSharp.torch;
 
 namespace InvFusion.Cli.Rendering;
@@ -12,13 +11,7 @@ internal sealed record Measurement(Tensor Values, Tensor? Truth, bool Rounded = 
     public static Measurement Simulate(LinearOperator op, Tensor truth, double sigmaY, ulong seed)
     {
         using var scope = NewDisposeScope();
-        var y = op.Apply(truth.unsqueeze(1));
-        if (sigmaY > 0)
-        {
-            var normals = new float[y.NumberOfElements];
-            new RandomStream(seed, 0x6E6F697365).FillNormal(normals); // a stream of its own, apart from the samples'
-            y = y + op.Noise(tensor(normals, device: y.device).view(y.shape)) * sigmaY;
-        }
+        var y = MeasurementNoise.Add(op, op.Apply(truth.unsqueeze(1)), sigmaY, [seed]);
         return new(y.MoveToOuterDisposeScope(), truth);
     }
 

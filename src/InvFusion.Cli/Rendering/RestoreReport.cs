@@ -17,6 +17,10 @@ internal sealed record RestoreReport
 
     /// <summary>The sampler's options that were given, by their names on the command line.</summary>
     public required IReadOnlyDictionary<string, string> Options { get; init; }
+
+    /// <summary>The class that was asked for.</summary>
+    public int? Class { get; init; }
+    public GuidanceReport? Guidance { get; init; }
     public required int Samples { get; init; }
     public required ulong Seed { get; init; }
     public required double SigmaY { get; init; }

@@ -3,62 +3,115 @@ using System.Globalization;
 namespace InvFusion.Evaluation;
 
 /// <summary>One line of a comparison.</summary>
-/// <param name="Degradation">The degradation, as its specification has it.</param>
-/// <param name="Model">The model; empty for H⁺y.</param>
-/// <param name="Method">The sampler, or H⁺y.</param>
-/// <param name="Images">Images that count: those of which the degradation lost something.</param>
-/// <param name="Psnr">Mean PSNR on 8-bit values, in dB.</param>
-/// <param name="PsnrError">Standard error of that mean.</param>
-/// <param name="Consistency">Mean over images of the root mean square of y - H x, in units of images in [-1, 1].</param>
-/// <param name="Evaluations">Evaluations of the network for an image.</param>
-/// <param name="SecondsPerImage">Seconds for an image.</param>
-public sealed record ComparisonRow(
-    string Degradation,
-    string Model,
-    string Method,
-    int Images,
-    double Psnr,
-    double PsnrError,
-    double Consistency,
-    int Evaluations,
-    double SecondsPerImage
-)
+public sealed record ComparisonRow
 {
-    private static readonly string[] Columns =
+    /// <summary>The degradation, as its specification has it.</summary>
+    public required string Degradation { get; init; }
+
+    /// <summary>σ_y in units of images in [-1, 1].</summary>
+    public required double SigmaY { get; init; }
+
+    /// <summary>The model; empty for H⁺y.</summary>
+    public required string Model { get; init; }
+
+    /// <summary>The sampler, or H⁺y.</summary>
+    public required string Method { get; init; }
+
+    /// <summary>Evaluations of the network for an image.</summary>
+    public required int Evaluations { get; init; }
+
+    /// <summary>Images that count: those of which the degradation lost something and whose restoration did not diverge.</summary>
+    public int Images { get; init; }
+
+    /// <summary>Images whose restoration diverged; they have no other score.</summary>
+    public int Failed { get; init; }
+
+    /// <summary>PSNR on 8-bit values, in dB.</summary>
+    public Estimate Psnr { get; init; }
+
+    /// <summary>PSNR above that of H⁺y of the same image, in dB: rows of different numbers of images can be compared by it.</summary>
+    public Estimate Gain { get; init; }
+
+    /// <summary>Structural similarity on 8-bit values.</summary>
+    public Estimate Ssim { get; init; }
+
+    /// <summary>Mean over images of the root mean square of y - H x, in units of images; the true image has σ_y.</summary>
+    public double Consistency { get; init; }
+
+    /// <summary>Images that H was applied to, for one image restored; features inside a network count as images.</summary>
+    public double ForwardCalls { get; init; }
+
+    /// <summary>
+    /// Measurements that H⁺ or Hᵀ was applied to, for one image restored; one however H⁺ is computed. A gradient through H, as dps takes it, is none.
+    /// </summary>
+    public double InverseCalls { get; init; }
+
+    /// <summary>Seconds for an image.</summary>
+    public double SecondsPerImage { get; init; }
+
+    /// <summary>
+    /// The largest resident memory of the whole process, in millions of bytes: while the row was made on Linux, since the program began elsewhere.
+    /// </summary>
+    public double PeakMegabytes { get; init; }
+
+    private static readonly (string Title, Func<ComparisonRow, FormattableString> Cell)[] Table =
     [
-        "degradation",
-        "model",
-        "method",
-        "images",
-        "PSNR (dB)",
-        "±",
-        "consistency",
-        "evaluations",
-        "s/image",
+        ("degradation", r => r.SigmaY > 0 ? (FormattableString)$"{r.Degradation}, σ_y {r.SigmaY}" : (FormattableString)$"{r.Degradation}"),
+        ("model", r => $"{r.Model}"),
+        ("method", r => $"{r.Method}"),
+        ("images", r => r.Failed > 0 ? (FormattableString)$"{r.Images} ({r.Failed} failed)" : (FormattableString)$"{r.Images}"),
+        ("PSNR (dB, 95 %)", r => $"{r.Psnr.Mean:F2} ({r.Psnr.Low:F2} to {r.Psnr.High:F2})"),
+        ("over H⁺y (dB, 95 %)", r => $"{r.Gain.Mean:F2} ({r.Gain.Low:F2} to {r.Gain.High:F2})"),
+        ("SSIM (95 %)", r => $"{r.Ssim.Mean:F3} ({r.Ssim.Low:F3} to {r.Ssim.High:F3})"),
+        ("consistency", r => $"{r.Consistency:F4}"),
+        ("evaluations", r => $"{r.Evaluations}"),
+        ("H", r => $"{r.ForwardCalls:0.#}"),
+        ("H⁺, Hᵀ", r => $"{r.InverseCalls:0.#}"),
+        ("s/image", r => $"{r.SecondsPerImage:F3}"),
+        ("peak MB", r => $"{r.PeakMegabytes:F0}"),
+    ];
+
+    private static readonly (string Title, Func<ComparisonRow, FormattableString> Cell)[] Numbers =
+    [
+        ("degradation", r => $"{r.Degradation}"),
+        ("sigma_y", r => $"{r.SigmaY}"),
+        ("model", r => $"{r.Model}"),
+        ("method", r => $"{r.Method}"),
+        ("images", r => $"{r.Images}"),
+        ("failed", r => $"{r.Failed}"),
+        ("psnr", r => $"{r.Psnr.Mean:F4}"),
+        ("psnr_low", r => $"{r.Psnr.Low:F4}"),
+        ("psnr_high", r => $"{r.Psnr.High:F4}"),
+        ("gain", r => $"{r.Gain.Mean:F4}"),
+        ("gain_low", r => $"{r.Gain.Low:F4}"),
+        ("gain_high", r => $"{r.Gain.High:F4}"),
+        ("ssim", r => $"{r.Ssim.Mean:F5}"),
+        ("ssim_low", r => $"{r.Ssim.Low:F5}"),
+        ("ssim_high", r => $"{r.Ssim.High:F5}"),
+        ("consistency", r => $"{r.Consistency:G6}"),
+        ("evaluations", r => $"{r.Evaluations}"),
+        ("h_calls", r => $"{r.ForwardCalls:0.##}"),
+        ("inverse_calls", r => $"{r.InverseCalls:0.##}"),
+        ("seconds_per_image", r => $"{r.SecondsPerImage:F4}"),
+        ("peak_mb", r => $"{r.PeakMegabytes:F0}"),
     ];
 
     /// <summary>Rows as a Markdown table.</summary>
     public static string Markdown(IEnumerable<ComparisonRow> rows) =>
-        Line(Columns) + Line(Columns.Select(_ => "---")) + string.Concat(rows.Select(r => Line(r.Cells())));
+        string.Concat(
+            rows.Select(r => Table.Select(c => Text(c.Cell(r))))
+                .Prepend(Table.Select(_ => "---"))
+                .Prepend(Table.Select(c => c.Title))
+                .Select(cells => $"| {string.Join(" | ", cells)} |\n")
+        );
 
     /// <summary>Rows as CSV with a header.</summary>
     public static string Csv(IEnumerable<ComparisonRow> rows) =>
-        string.Concat(rows.Select(r => r.Cells()).Prepend(Columns).Select(cells => string.Join(',', cells.Select(c => $"\"{c}\"")) + "\n"));
-
-    private static string Line(IEnumerable<string> cells) => $"| {string.Join(" | ", cells)} |\n";
-
-    private IEnumerable<string> Cells() =>
-        [
-            Degradation,
-            Model,
-            Method,
-            Text($"{Images}"),
-            Text($"{Psnr:F2}"),
-            Text($"{PsnrError:F2}"),
-            Text($"{Consistency:F4}"),
-            Text($"{Evaluations}"),
-            Text($"{SecondsPerImage:F3}"),
-        ];
+        string.Concat(
+            rows.Select(r => Numbers.Select(c => Text(c.Cell(r))))
+                .Prepend(Numbers.Select(c => c.Title))
+                .Select(cells => string.Join(',', cells.Select(c => $"\"{c}\"")) + "\n")
+        );
 
     private static string Text(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
 }

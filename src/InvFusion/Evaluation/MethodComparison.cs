@@ -8,129 +8,131 @@ using static TorchSharp.torch;
 
 namespace InvFusion.Evaluation;
 
-/// <summary>Restores the same degraded images with several models and methods and scores them: the same operators, measurements and starting noise for all.</summary>
-/// <param name="images">The clean images; not owned.</param>
-/// <param name="batchSize">Images that go through a network together.</param>
-/// <param name="seed">Seed of operators and samples; image i has seed + i.</param>
-/// <param name="device">Where the networks are; the CPU when null.</param>
-public sealed class MethodComparison(IImageSet images, int batchSize = 20, ulong seed = 0, Device? device = null)
+/// <summary>
+/// Restores the same images, degraded in one way, with several models and methods and scores them: the same operators, measurements, noise and starting noise for
+/// all. A row is a call, so that a caller keeps those that are done.
+/// </summary>
+/// <remarks>
+/// With noise, H⁺y stands for the least that a restoration should reach, and plain H⁺ would blow the noise up. It is damped then:
+/// Hᵀ(HHᵀ + λ²)⁻¹y with λ = σ_y/0.5 is the posterior mean under an isotropic Gaussian prior of EDM's σ_d = 0.5, the Wiener filter of someone who knows nothing
+/// else about images. Without noise it is H⁺ itself.
+/// </remarks>
+public sealed class MethodComparison
 {
-    /// <summary>One model with one method.</summary>
-    /// <param name="Model">What the table calls the model.</param>
-    /// <param name="Network">The network; not owned.</param>
-    /// <param name="Method">Name of the sampler.</param>
-    /// <param name="Options">Its options.</param>
-    /// <param name="Project">Whether the images are moved onto the measurement in the end, as <see cref="RestoreOptions.Project"/> does.</param>
-    public sealed record Contestant(string Model, PreconditionedNetwork Network, string Method, SamplerOptions Options, bool Project)
+    private const double DataStd = 0.5; // σ_d
+
+    private readonly DegradedImages _images;
+    private readonly ComparisonOptions _options;
+    private readonly string _degradation;
+    private double[]? _baseline; // PSNR of H⁺y of each image
+
+    /// <summary>Prepares a comparison.</summary>
+    /// <param name="images">The clean images; not owned.</param>
+    /// <param name="degradation">The degradation; random ones draw an operator for each image.</param>
+    /// <param name="options">What all rows share.</param>
+    /// <exception cref="ConfigurationException">An option is out of range.</exception>
+    public MethodComparison(IImageSet images, DegradationSpec degradation, ComparisonOptions options)
     {
-        internal string Label => Project ? $"{Method}, projected" : Method;
+        options.Validate();
+        if (options.Count > images.Count)
+            throw new ConfigurationException($"--num {options.Count}: must be 1 to {images.Count}, the images of the set");
+        (_images, _options, _degradation) = (new(images, degradation, options), options, degradation.Text);
     }
 
-    /// <summary>Scores H⁺y and every contestant under one degradation on the first images of the set.</summary>
-    /// <param name="degradation">The degradation; random ones draw an operator for each image.</param>
-    /// <param name="contestants">The contestants; those that need a conditional denoiser get one.</param>
-    /// <param name="count">How many images.</param>
-    /// <param name="progress">Told (done, all) restored images.</param>
+    /// <summary>The row of H⁺y, of all images.</summary>
+    /// <param name="progress">Told (done, all) images.</param>
     /// <param name="cancellation">Ends the work.</param>
-    /// <returns>The rows; images of which this degradation lost nothing (H⁺y is the image) do not count in them.</returns>
-    public IReadOnlyList<ComparisonRow> Run(
-        DegradationSpec degradation,
-        IReadOnlyList<Contestant> contestants,
-        int count,
+    public ComparisonRow PseudoInverse(IProgress<(double Done, double Total)>? progress = null, CancellationToken cancellation = default)
+    {
+        using var noGrad = no_grad();
+        PeakMemory.Mark();
+        var scores = new ComparisonScores();
+        var baseline = new List<double>();
+        foreach (var batch in _images.Read(_options.Count))
+        {
+            cancellation.ThrowIfCancellationRequested();
+            using var scope = NewDisposeScope();
+            var clock = Stopwatch.StartNew();
+            var inverse = batch.Operator.Exact.PseudoInverse(batch.Measurements, _options.SigmaY / DataStd).squeeze(1);
+            var seconds = clock.Elapsed.TotalSeconds;
+            double[] psnr = [.. Enumerable.Range(0, batch.Size).Select(i => ImageQuality.Psnr(inverse[i], batch.Truth[i]))];
+            scores.Add(batch, inverse, psnr, seconds, counts: null);
+            baseline.AddRange(psnr);
+            progress?.Report((baseline.Count, _options.Count));
+        }
+        _baseline = [.. baseline];
+        return scores.Row(Named("", _options.SigmaY > 0 ? "H⁺y, damped by σ_y/0.5" : "H⁺y", 0));
+    }
+
+    /// <summary>The row of one contestant, on the first images; those of which the degradation lost nothing (H⁺y is the image) do not count in it.</summary>
+    /// <param name="contestant">Who restores.</param>
+    /// <param name="count">How many images; null for all.</param>
+    /// <param name="progress">Told (done, all) evaluations, counted in images.</param>
+    /// <param name="cancellation">Ends the work.</param>
+    /// <exception cref="ConfigurationException">The network cannot be used with the method.</exception>
+    public ComparisonRow Run(
+        Contestant contestant,
+        int? count = null,
         IProgress<(double Done, double Total)>? progress = null,
         CancellationToken cancellation = default
     )
     {
-        foreach (var c in contestants)
-            MethodFit.Require($"--model {c.Model}", c.Network.Configuration, c.Method);
+        ArgumentNullException.ThrowIfNull(contestant);
+        MethodFit.Require($"--model {contestant.Model}", contestant.Network.Configuration, contestant.Method);
         using var noGrad = no_grad();
-        var scores = Enumerable.Range(0, contestants.Count + 1).Select(_ => new Scores()).ToArray();
-        for (var first = 0; first < count; first += batchSize)
+        if (_baseline is null)
+            PseudoInverse(cancellation: cancellation);
+        PeakMemory.Mark();
+        var wanted = Math.Min(count ?? _options.Count, _options.Count);
+        var project = contestant.Project && _options.SigmaY == 0;
+        var scores = new ComparisonScores();
+        foreach (var batch in _images.Read(wanted))
         {
             using var scope = NewDisposeScope();
-            var size = Math.Min(batchSize, count - first);
-            var truth = Read(first, size);
-            using var op = degradation.Build(Shape, size, seed + (ulong)first, device);
-            var y = op.Apply(truth.unsqueeze(1));
-            var inverse = op.Exact.PseudoInverse(y).squeeze(1);
-            // A draw of which nothing was lost leaves nothing to restore, and its PSNR is infinite.
-            int[] counted = [.. Enumerable.Range(0, size).Where(i => double.IsFinite(ImageQuality.Psnr(inverse[i], truth[i])))];
-            scores[0].Add(truth, inverse, op, y, counted, seconds: 0);
-            for (var c = 0; c < contestants.Count; c++)
-            {
-                var clock = Stopwatch.StartNew();
-                using var result = Sample(contestants[c], op, y, first, size, cancellation);
-                var restored = contestants[c].Project ? MeasurementProjection.Apply(op, result.Images, y) : result.Images;
-                scores[c + 1].Add(truth, restored, op, y, counted, clock.Elapsed.TotalSeconds, result.Evaluations);
-                progress?.Report((first * contestants.Count + size * (c + 1), count * contestants.Count));
-            }
+            using var op = new CountingOperator(batch.Operator);
+            var told = new Progress(batch, wanted, contestant.Evaluations, progress);
+            var clock = Stopwatch.StartNew();
+            using var result = Sample(contestant, op, batch, told, cancellation);
+            var restored = project ? MeasurementProjection.Apply(op, result.Images, batch.Measurements) : result.Images;
+            var seconds = clock.Elapsed.TotalSeconds;
+            scores.Add(batch, restored, _baseline.AsSpan(batch.First, batch.Size), seconds, op);
         }
-        return
-        [
-            scores[0].Row(degradation.Text, "", "H⁺y"),
-            .. contestants.Select((c, i) => scores[i + 1].Row(degradation.Text, c.Model, c.Label)),
-        ];
+        var label = project ? $"{contestant.Method}, projected" : contestant.Method;
+        return scores.Row(Named(contestant.Model, label, contestant.Evaluations));
     }
 
-    private ImageShape Shape => new(images.Channels, images.Size, images.Size);
-
-    private SamplingResult Sample(Contestant c, LinearOperator op, Tensor y, int first, int size, CancellationToken cancellation)
+    private SamplingResult Sample(
+        Contestant c,
+        LinearOperator op,
+        DegradedImages.Batch batch,
+        IProgress<SamplingProgress> progress,
+        CancellationToken cancellation
+    )
     {
-        var known = Samplers.Find(c.Method).Conditional;
         var request = new SamplingRequest
         {
-            Image = Shape,
-            Noise = new SampleNoise(Enumerable.Range(first, size).Select(i => seed + (ulong)i), device),
-            Problem = new(op, y),
+            Image = _images.Shape,
+            Noise = new SampleNoise(batch.Seeds, _options.Device),
+            Problem = new(op, batch.Measurements, _options.SigmaY),
         };
-        var denoiser = new NetworkDenoiser(c.Network, known ? new(op, y) : Conditioning.None);
-        return Samplers.Create(c.Method, c.Options).Sample(denoiser, request, cancellation: cancellation);
+        var denoiser = new NetworkDenoiser(c.Network, c.Kind.Conditional ? new(op, batch.Measurements) : Conditioning.None);
+        return Samplers.Create(c.Method, c.Options).Sample(denoiser, request, progress, cancellation);
     }
 
-    private Tensor Read(int first, int size)
-    {
-        var planes = new byte[size * Shape.Length];
-        for (var i = 0; i < size; i++)
-            images.Read(first + i, planes.AsSpan(i * Shape.Length, Shape.Length));
-        return Pictures.ToTensor(planes, Shape, device);
-    }
-
-    private sealed class Scores
-    {
-        private readonly List<double> _psnr = [];
-        private readonly List<double> _consistency = [];
-        private double _seconds;
-        private int _restored;
-        private int _evaluations;
-
-        public void Add(Tensor truth, Tensor restored, LinearOperator op, Tensor y, int[] counted, double seconds, int evaluations = 0)
+    private ComparisonRow Named(string model, string method, int evaluations) =>
+        new()
         {
-            var consistency = Consistency.RootMeanSquare(op, restored, y);
-            foreach (var i in counted)
-            {
-                _psnr.Add(ImageQuality.Psnr(restored[i], truth[i]));
-                _consistency.Add(consistency[i]);
-            }
-            _seconds += seconds;
-            _restored += (int)truth.shape[0];
-            _evaluations = evaluations;
-        }
+            Degradation = _degradation,
+            SigmaY = _options.SigmaY,
+            Model = model,
+            Method = method,
+            Evaluations = evaluations,
+        };
 
-        public ComparisonRow Row(string degradation, string model, string method)
-        {
-            var mean = _psnr.DefaultIfEmpty(double.NaN).Average();
-            var variance = _psnr.Sum(p => (p - mean) * (p - mean)) / Math.Max(1, _psnr.Count - 1);
-            return new(
-                degradation,
-                model,
-                method,
-                _psnr.Count,
-                mean,
-                Math.Sqrt(variance / _psnr.Count),
-                _consistency.DefaultIfEmpty(double.NaN).Average(),
-                _evaluations,
-                _seconds / _restored
-            );
-        }
+    private sealed class Progress(DegradedImages.Batch batch, int images, int evaluations, IProgress<(double Done, double Total)>? target)
+        : IProgress<SamplingProgress>
+    {
+        public void Report(SamplingProgress value) =>
+            target?.Report(((double)batch.First * evaluations + batch.Size * value.Evaluations, (double)images * evaluations));
     }
 }

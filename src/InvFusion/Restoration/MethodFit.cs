@@ -13,18 +13,24 @@ public static class MethodFit
     /// <exception cref="ConfigurationException">It cannot; the message names both and the way out.</exception>
     public static void Require(string model, NetworkConfiguration network, string method)
     {
+        if (Problem(network, method) is { } problem)
+            throw new ConfigurationException($"{model}: {problem}");
+    }
+
+    /// <summary>Why a network cannot restore with a sampler and what to do, or null where it can.</summary>
+    /// <param name="network">Its configuration.</param>
+    /// <param name="method">Name of the sampler.</param>
+    public static string? Problem(NetworkConfiguration network, string method)
+    {
         var kind = Samplers.Find(method);
         var unconditional = network.Kind == NetworkKind.Unconditional;
         if (kind.Conditional && unconditional)
-            throw new ConfigurationException(
-                $"{model}: an unconditional model cannot restore with {kind.Name}; use an invfusion or blind one, or one of the methods {Names(k => !k.Conditional)}"
-            );
+            return $"an unconditional model cannot restore with {kind.Name}; use an invfusion or blind one, or one of the methods {Names(k => !k.Conditional)}";
         if (!kind.Conditional && !unconditional)
-            throw new ConfigurationException(
-                $"{model}: {kind.Name} needs an unconditional model, and this one sees the measurement itself; use one of the methods {Names(k => k.Conditional)}"
-            );
+            return $"{kind.Name} needs an unconditional model, and this one sees the measurement itself; use one of the methods {Names(k => k.Conditional)}";
         if (kind.NeedsDirections && network.Directions == 0)
-            throw new ConfigurationException($"{model}: {kind.Name} needs a model trained with directions; use mmse or edm with this one");
+            return $"{kind.Name} needs a model trained with directions; use mmse or edm with this one";
+        return null;
     }
 
     private static string Names(Func<SamplerKind, bool> wanted) => string.Join(", ", Samplers.All.Where(wanted).Select(k => k.Name));

@@ -24,8 +24,11 @@ public sealed record RestoreOptions
     /// <summary>The class to restore, or null.</summary>
     public int? Class { get; init; }
 
-    /// <summary>Guidance weight w of D_ref + w·(D - D_ref), where D_ref is the network without the class; null for none.</summary>
+    /// <summary>Guidance weight w of D_ref + w·(D - D_ref), where D_ref is the guiding network, or the same one, without the class; null for none.</summary>
     public double? Guidance { get; init; }
+
+    /// <summary>The noise levels at which guidance acts; all when null.</summary>
+    public SigmaInterval? GuidanceInterval { get; init; }
 
     /// <summary>Samples that go through the network together.</summary>
     public int BatchSize { get; init; } = 4;
@@ -56,5 +59,11 @@ public sealed record RestoreOptions
             throw new ConfigurationException($"--batch {BatchSize}: must be at least 1");
         if (!(SigmaY >= 0 && SigmaY < 100))
             throw new ConfigurationException($"--noise {SigmaY}: must be 0 or more, in units of images in [-1, 1]");
+        if (Guidance is { } weight && !double.IsFinite(weight))
+            throw new ConfigurationException($"--cfg {weight}: must be a finite number");
+        if (Guidance is not null && Samplers.Find(Method).NeedsDirections)
+            throw new ConfigurationException($"--cfg: {Method} has no guidance; leave it out or use mmse or edm");
+        if (GuidanceInterval is not null && Guidance is null)
+            throw new ConfigurationException("--cfg-interval: needs --cfg, the weight of the guidance");
     }
 }

@@ -31,6 +31,9 @@ internal sealed class RestorePart : IDisposable
     /// <summary><c>[1, 1, O]</c>, or null.</summary>
     public Tensor? Measurement { get; }
 
+    /// <summary>Evaluations of networks so far, in images.</summary>
+    public long Evaluations { get; set; }
+
     private bool IsWhole => Image == _whole;
 
     public INoiseSource Noise(ulong[] seeds, Device device)

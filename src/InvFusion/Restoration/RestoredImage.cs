@@ -9,7 +9,7 @@ namespace InvFusion.Restoration;
 /// <param name="Spread">Their standard deviation per pixel, <c>[C, H, W]</c>; zeros for one sample.</param>
 /// <param name="PseudoInverse">H⁺y with the exact pseudo-inverse, <c>[C, H, W]</c>; zeros where there is no measurement.</param>
 /// <param name="Failures">Samples that diverged.</param>
-/// <param name="Evaluations">Evaluations of the network, in images.</param>
+/// <param name="Evaluations">Evaluations of the network, in images, those of the guidance included.</param>
 /// <param name="ForwardCalls">Images that H was applied to.</param>
 /// <param name="InverseCalls">Measurements that H⁺ was applied to.</param>
 /// <param name="Cancelled">Whether the run was cancelled; the finished samples are here all the same.</param>

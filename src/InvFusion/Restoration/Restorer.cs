@@ -6,7 +6,11 @@ using static TorchSharp.torch;
 
 namespace InvFusion.Restoration;
 
-/// <summary>Restores images with one network: posterior samples, their mean and their spread. Does not own the network.</summary>
+/// <summary>Restores images with one network: posterior samples, their mean and their spread. Does not own the networks.</summary>
+/// <param name="network">The network.</param>
+/// <param name="guide">
+/// A weaker network of the same size that guides (<see cref="RestoreOptions.Guidance"/>), always without a class; null guides with the network itself.
+/// </param>
 /// <example>
 /// <code>
 /// TorchRuntime.Initialize();
@@ -17,7 +21,7 @@ namespace InvFusion.Restoration;
 /// // restored.Samples [8, C, H, W], restored.Mean, restored.Spread
 /// </code>
 /// </example>
-public sealed class Restorer(PreconditionedNetwork network)
+public sealed class Restorer(PreconditionedNetwork network, PreconditionedNetwork? guide = null)
 {
     /// <summary>Draws samples of the posterior p(x | y).</summary>
     /// <param name="op">H, for one image, or null for samples of the prior.</param>
@@ -35,7 +39,8 @@ public sealed class Restorer(PreconditionedNetwork network)
     )
     {
         options.Validate();
-        CheckClass(options);
+        var denoisers = new RestoreDenoiser(network, guide, options);
+        denoisers.Check();
         if (op is not null && measurement is not null)
             MethodFit.Require("the model", network.Configuration, options.Method);
         using var noGrad = no_grad();
@@ -47,7 +52,7 @@ public sealed class Restorer(PreconditionedNetwork network)
         var parts = layout.Windows.Select(w => new RestorePart(op, measurement, image, w)).ToArray();
         try
         {
-            var drawn = Draw(parts, layout, options, progress, cancellation);
+            var drawn = Draw(parts, layout, denoisers, options, progress, cancellation);
             var samples = cat(drawn.Images, 0);
             if (options.Projects && op is not null && measurement is not null)
                 samples = MeasurementProjection.Apply(op, samples, measurement, options.RoundedMeasurement);
@@ -88,6 +93,7 @@ public sealed class Restorer(PreconditionedNetwork network)
     private Drawn Draw(
         RestorePart[] parts,
         TileLayout layout,
+        RestoreDenoiser denoisers,
         RestoreOptions options,
         IProgress<RestoreProgress>? progress,
         CancellationToken cancellation
@@ -104,9 +110,10 @@ public sealed class Restorer(PreconditionedNetwork network)
                 foreach (var part in parts)
                 {
                     var told = PartProgress(progress, options, b * parts.Length + results.Count, batches.Length * parts.Length);
-                    results.Add(Sample(part, seeds, options, told, cancellation));
+                    results.Add(Sample(part, seeds, denoisers, options, told, cancellation));
                 }
                 drawn.Add(results, layout);
+                drawn.Evaluations = parts.Sum(p => p.Evaluations);
             }
         }
         catch (OperationCanceledException) when (drawn.Images.Count > 0)
@@ -119,6 +126,7 @@ public sealed class Restorer(PreconditionedNetwork network)
     private SamplingResult Sample(
         RestorePart part,
         ulong[] seeds,
+        RestoreDenoiser denoisers,
         RestoreOptions options,
         IProgress<SamplingProgress>? progress,
         CancellationToken cancellation
@@ -126,14 +134,16 @@ public sealed class Restorer(PreconditionedNetwork network)
     {
         var (op, y) = (part.Operator, part.Measurement);
         var known = Samplers.Find(options.Method).Conditional && op is not null && y is not null;
-        var denoiser = Denoiser(known ? op : null, known ? y!.expand(seeds.Length, -1, -1) : null, seeds.Length, options);
+        var denoiser = denoisers.Create(known ? op : null, known ? y : null, seeds.Length);
         var request = new SamplingRequest
         {
             Image = part.Image,
             Noise = part.Noise(seeds, network.Device),
             Problem = op is null || y is null ? null : new(op, y, options.SigmaY),
         };
-        return Samplers.Create(options.Method, options.Sampler).Sample(denoiser, request, progress, cancellation);
+        var result = Samplers.Create(options.Method, options.Sampler).Sample(denoiser, request, progress, cancellation);
+        part.Evaluations += (long)result.Evaluations * seeds.Length + ((denoiser as GuidedDenoiser)?.ReferenceEvaluations ?? 0);
+        return result;
     }
 
     private static Tensor GoodSamples(Tensor samples, List<SampleFailure> failures)
@@ -145,33 +155,11 @@ public sealed class Restorer(PreconditionedNetwork network)
         return samples[samples.flatten(1).isfinite().all(1)];
     }
 
-    private IDenoiser Denoiser(LinearOperator? op, Tensor? measurements, int batch, RestoreOptions options)
-    {
-        var label = options.Class is { } c ? full([batch], c, dtype: ScalarType.Int64, device: network.Device) : null;
-        var main = new NetworkDenoiser(network, new(op, measurements, label));
-        return options.Guidance is { } weight
-            ? new GuidedDenoiser(main, new NetworkDenoiser(network, new(op, measurements)), weight)
-            : main;
-    }
-
     private static Progress? PartProgress(IProgress<RestoreProgress>? target, RestoreOptions options, int part, int parts)
     {
         var kind = Samplers.Find(options.Method);
         var each = kind.Evaluations(kind.StepsOf(options.Sampler));
         return target is null ? null : new Progress(p => target.Report(new(part * each + p.Evaluations, parts * each)));
-    }
-
-    private void CheckClass(RestoreOptions options)
-    {
-        var classes = network.Configuration.Classes;
-        if (options.Class is { } c && (c < 0 || c >= classes))
-            throw new ConfigurationException(
-                classes == 0
-                    ? $"--class {c}: the model has no classes; leave it out"
-                    : $"--class {c}: the model has classes 0 to {classes - 1}"
-            );
-        if (options.Guidance is not null && options.Class is null)
-            throw new ConfigurationException("--cfg: guidance needs --class, the class to guide towards");
     }
 
     /// <summary>What is drawn so far.</summary>
@@ -180,11 +168,13 @@ public sealed class Restorer(PreconditionedNetwork network)
         /// <summary><c>[K, C, H, W]</c> of each batch.</summary>
         public List<Tensor> Images { get; } = [];
         public List<SampleFailure> Failures { get; } = [];
-        public long Evaluations { get; private set; }
 
         /// <summary>Principal directions of the first sample; they hardly depend on its noise.</summary>
         public Tensor? Directions { get; private set; }
         public bool Cancelled { get; set; }
+
+        /// <summary>Evaluations of networks, in images.</summary>
+        public long Evaluations { get; set; }
 
         /// <summary>Adds a batch from its parts. A sample that failed in one of them has failed.</summary>
         public void Add(List<SamplingResult> parts, TileLayout layout)
@@ -199,7 +189,6 @@ public sealed class Restorer(PreconditionedNetwork network)
             Images.Add(images);
             if (parts.Count == 1)
                 Directions ??= parts[0].Directions?[0].clone();
-            Evaluations += parts.Sum(p => p.Evaluations) * images.shape[0];
             parts.ForEach(p => p.Dispose());
         }
     }

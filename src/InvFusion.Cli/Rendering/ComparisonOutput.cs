@@ -1,0 +1,61 @@
+using System.Text.Json.Nodes;
+using InvFusion.Evaluation;
+using InvFusion.Formats.IO;
+
+namespace InvFusion.Cli.Rendering;
+
+/// <summary>The files of a comparison, whole and up to date after every row.</summary>
+internal sealed class ComparisonOutput(string folder)
+{
+    private static readonly string[] Files = ["compare.md", "compare.csv", "compare.png"];
+
+    private readonly List<ComparisonRow> _rows = [];
+
+    public IReadOnlyList<ComparisonRow> Rows => _rows;
+
+    /// <summary>Adds a row and writes everything anew.</summary>
+    public void Add(ComparisonRow row)
+    {
+        _rows.Add(row);
+        AtomicFile.WriteAllText(Path.Combine(folder, Files[0]), ComparisonRow.Markdown(_rows));
+        AtomicFile.WriteAllText(Path.Combine(folder, Files[1]), ComparisonRow.Csv(_rows));
+        AtomicFile.WriteAllBytes(Path.Combine(folder, Files[2]), ComparisonPlot.Png(_rows));
+    }
+
+    public JsonObject Json(bool cancelled) =>
+        new()
+        {
+            ["folder"] = folder,
+            ["files"] = JsonText.Array(Files),
+            ["rows"] = new JsonArray([.. _rows.Select(Json)]),
+            ["cancelled"] = cancelled,
+        };
+
+    private static JsonObject Json(ComparisonRow r) =>
+        new()
+        {
+            ["degradation"] = r.Degradation,
+            ["sigmaY"] = r.SigmaY,
+            ["model"] = r.Model,
+            ["method"] = r.Method,
+            ["images"] = r.Images,
+            ["failed"] = r.Failed,
+            ["psnr"] = Json(r.Psnr),
+            ["gain"] = Json(r.Gain),
+            ["ssim"] = Json(r.Ssim),
+            ["consistency"] = r.Consistency,
+            ["evaluations"] = r.Evaluations,
+            ["forwardCalls"] = r.ForwardCalls,
+            ["inverseCalls"] = r.InverseCalls,
+            ["secondsPerImage"] = r.SecondsPerImage,
+            ["peakMegabytes"] = r.PeakMegabytes,
+        };
+
+    private static JsonObject Json(Estimate e) =>
+        new()
+        {
+            ["mean"] = e.Mean,
+            ["low"] = e.Low,
+            ["high"] = e.High,
+        };
+}

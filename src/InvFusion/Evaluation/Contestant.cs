@@ -1,0 +1,21 @@
+using InvFusion.Diffusion;
+using InvFusion.Models;
+using InvFusion.Restoration;
+
+namespace InvFusion.Evaluation;
+
+/// <summary>One model with one method, in a comparison.</summary>
+/// <param name="Model">What the table calls the model.</param>
+/// <param name="Network">The network; not owned.</param>
+/// <param name="Method">Name of the sampler.</param>
+/// <param name="Options">Its options.</param>
+/// <param name="Project">
+/// Whether the images are moved onto the measurement in the end, as <see cref="RestoreOptions.Project"/> does; with noise in the measurement they are not.
+/// </param>
+public sealed record Contestant(string Model, PreconditionedNetwork Network, string Method, SamplerOptions Options, bool Project)
+{
+    /// <summary>How often it evaluates the network for an image.</summary>
+    public int Evaluations => Kind.Evaluations(Kind.StepsOf(Options));
+
+    internal SamplerKind Kind => Samplers.Find(Method);
+}
