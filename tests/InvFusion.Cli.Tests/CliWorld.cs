@@ -5,8 +5,8 @@ using InvFusion.Formats.Numpy;
 using InvFusion.Formats.Safetensors;
 using InvFusion.Imaging;
 using InvFusion.Models;
-using InvFusion.Tests.Models;
 using InvFusion.Runtime;
+using InvFusion.Tests.Models;
 using Xunit;
 using static TorchSharp.torch;
 
