@@ -45,13 +45,13 @@ internal sealed class ExactFourierOperator(FourierOperator network, int largestD
     /// <remarks>Damped as Gᵀ(GGᵀ + σ_y²)⁻¹, σ_y in pixels. Differentiable where GGᵀ is small enough to be decomposed.</remarks>
     public override Tensor PseudoInverse(Tensor measurements, double sigmaY = 0)
     {
-        if (Pixels > largestDense)
-            return FourierLeastSquares
-                .PseudoInverse(network, measurements.to_type(ScalarType.Float64), sigmaY, Steps, PolishingSteps)
-                .to_type(measurements.dtype);
         using var scope = NewDisposeScope();
-        var pixels = fft.ifft2(network.Unpack(measurements.to_type(ScalarType.Float64))).real; // [B, k, C, h, w]
-        return network.BlurAdjoint(Solve(pixels, sigmaY)).to_type(measurements.dtype).MoveToOuterDisposeScope();
+        var y = measurements.to_type(ScalarType.Float64);
+        var x =
+            Pixels > largestDense
+                ? FourierLeastSquares.PseudoInverse(network, y, sigmaY, Steps, PolishingSteps)
+                : network.BlurAdjoint(Solve(fft.ifft2(network.Unpack(y)).real, sigmaY)); // [B, k, C, h, w] pixels
+        return x.to_type(measurements.dtype).MoveToOuterDisposeScope();
     }
 
     /// <inheritdoc/>

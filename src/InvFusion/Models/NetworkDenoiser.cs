@@ -4,17 +4,15 @@ using static TorchSharp.torch;
 namespace InvFusion.Models;
 
 /// <summary>
-/// A network with what it knows about the measurement, as the denoiser of a sampler. Owns neither; H⁺y is computed once, unless it is given, and belongs to the dispose scope in which
-/// the denoiser was made.
+/// A network with what it knows about the measurement, as the denoiser of a sampler. Owns neither; H⁺y is computed once, unless it is given, and belongs to the
+/// dispose scope in which the denoiser was made.
 /// </summary>
 public sealed class NetworkDenoiser(PreconditionedNetwork network, Conditioning conditioning) : IDirectionDenoiser
 {
-    private readonly Conditioning _known = conditioning.MeasuredImage is null
-        ? conditioning with
-        {
-            MeasuredImage = network.MeasuredImage(conditioning),
-        }
-        : conditioning;
+    private readonly Conditioning _known = conditioning with
+    {
+        MeasuredImage = conditioning.MeasuredImage ?? network.MeasuredImage(conditioning),
+    };
 
     /// <inheritdoc/>
     public int Directions => network.Configuration.Directions;

@@ -58,6 +58,18 @@ public sealed class ConjugateGradientTests
     }
 
     [Fact]
+    public void An_exact_inverse_leaves_nothing_behind_but_itself()
+    {
+        using var scope = NewDisposeScope();
+        using var op = (FourierOperator)DegradationSpec.Parse("motion:stride=2,seed=3").Build(Image);
+        using var iterative = new ExactFourierOperator(op, largestDense: 0);
+        var y = Close.Normals(1, 1, 1, op.MeasurementLength);
+        var before = scope.DisposablesCount;
+        _ = iterative.PseudoInverse(y);
+        Assert.Equal(before + 1, scope.DisposablesCount);
+    }
+
+    [Fact]
     public void An_operator_without_a_pseudo_inverse_of_its_own_has_the_minimum_norm_one()
     {
         using var scope = NewDisposeScope();
