@@ -42,6 +42,9 @@ public sealed class CompositionOperator : LinearOperator
     }
 
     /// <inheritdoc/>
+    protected internal override bool OrthogonalRows => _first.OrthogonalRows && _second.OrthogonalRows;
+
+    /// <inheritdoc/>
     public override Tensor Noise(Tensor normals) => _second.Noise(normals);
 
     /// <inheritdoc/>

@@ -39,7 +39,8 @@ internal static class ConjugateGradients
         {
             using var inner = NewDisposeScope();
             var q = apply(p);
-            var alpha = Quotient(rho, Dot(p, q));
+            // A system that is solved stays where it is, whatever the others of the batch still need.
+            var alpha = where(rho > stop, Quotient(rho, Dot(p, q)), zeros_like(rho));
             z.add_(alpha * p);
             r.sub_(alpha * q);
             var guess = Guess(r);
@@ -76,6 +77,5 @@ internal static class ConjugateGradients
         return (a * b).sum(dims, keepdim: true).MoveToOuterDisposeScope();
     }
 
-    // A system that is solved already stays where it is.
     private static Tensor Quotient(Tensor a, Tensor b) => where(b > 0, a / b, zeros_like(a));
 }

@@ -55,6 +55,10 @@ internal sealed class ExactFourierOperator(FourierOperator network, int largestD
     }
 
     /// <inheritdoc/>
+    internal override Tensor EstimateFromPrior(Tensor measurements, int steps, double sigmaY) =>
+        network.EstimateFromPrior(measurements, steps, sigmaY);
+
+    /// <inheritdoc/>
     public override Tensor Noise(Tensor normals) => network.Noise(normals);
 
     /// <inheritdoc/>

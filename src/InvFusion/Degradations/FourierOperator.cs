@@ -15,6 +15,8 @@ public sealed class FourierOperator : LinearOperator
     /// <summary>Spectral values below this fraction of the spread of |F| count as zero.</summary>
     private const double Threshold = 1e-4;
 
+    private const double PreconditionerDamping = 3e-6; // of the largest: below that the crop decides, not the spectrum
+
     private readonly Tensor _spectrum; // F [B, 1, c, 2H, W+1], complex
     private readonly Tensor _energy; // E [B, 1, 1 or c, h, w], 0 where it is below the threshold
     private readonly Tensor _inverseEnergy; // I = 1/E, 0 where E is
@@ -117,7 +119,31 @@ public sealed class FourierOperator : LinearOperator
     }
 
     /// <inheritdoc/>
-    public override Tensor LeastSquares(Tensor measurements, int steps) => FourierLeastSquares.PseudoInverse(this, measurements, 0, steps);
+    /// <remarks>Solved in pixels, preconditioned by what would be the inverse on the canvas.</remarks>
+    internal override Tensor EstimateFromPrior(Tensor measurements, int steps, double sigmaY)
+    {
+        var y = fft.ifft2(Unpack(measurements)).real; // [B, k, C or 1, h, w]
+        using var prior = new PicturePrior(Image, y.dtype, y.device);
+        var spectrum = _spectrum.to_type(Complex(y));
+        var blurred = (
+            MixColor ? (PicturePrior.MixChannels(spectrum) * spectrum.conj()).sum(2, keepdim: true) : spectrum * spectrum.conj()
+        );
+        var energy = FoldAliases(blurred * prior.Spectrum).real / (Stride * Stride); // of H C Hᵀ
+        var strong = energy + energy.amax([2, 3, 4], keepdim: true).clamp_min(1e-30) * PreconditionerDamping + sigmaY * sigmaY;
+        var root = strong.rsqrt(); // on both sides: the product stays symmetric where each channel has its own kernel
+        Tensor Precondition(Tensor r)
+        {
+            var half = fft.fft2(r) * root;
+            return fft.ifft2((MixColor ? half : prior.UnmixChannels(half)) * root).real;
+        }
+        return LinearEstimator
+            .Solve(Blur, BlurAdjoint, prior, y, sigmaY, steps, Precondition)
+            .to_type(measurements.dtype)
+            .MoveToOuterDisposeScope();
+    }
+
+    /// <inheritdoc/>
+    protected internal override bool OrthogonalRows => false;
 
     /// <summary>The spectrum of a small image of noise, in pixels of standard deviation 1.</summary>
     public override Tensor Noise(Tensor normals)
@@ -166,10 +192,7 @@ public sealed class FourierOperator : LinearOperator
         var half = fft.rfft2(x, [2 * Image.Height, 2 * Image.Width]) * _spectrum.to_type(Complex(x));
         if (MixColor)
             half = half.sum(2, keepdim: true);
-        // Rows first: that leaves 1/s of the numbers for the completion to the whole spectrum.
-        var rows = SumAliases(half, 3, MeasurementHeight); // [.., h, W+1]
-        var whole = cat([rows, Mirror(rows.narrow(-1, 1, Image.Width - 1), columns: 0)], -1); // [.., h, 2W]
-        return (SumAliases(whole, 4, MeasurementWidth) / (Stride * Stride)).MoveToOuterDisposeScope();
+        return (FoldAliases(half) / (Stride * Stride)).MoveToOuterDisposeScope();
     }
 
     /// <summary>Re IFFT(tile(z)·conj(F)), cropped: complex <c>[B, k, C or 1, h, w]</c> → <c>[B, k, C, H, W]</c>.</summary>
@@ -232,6 +255,15 @@ public sealed class FourierOperator : LinearOperator
 
     // Z[-r, -c] conjugated, where rows count modulo their number; columns are only reversed unless they too are rolled.
     private static Tensor Mirror(Tensor spectrum, int columns) => spectrum.flip(-2, -1).roll([1, columns], [-2, -1]).conj();
+
+    // The sum over the aliases of a Hermitian spectrum, given its left half: [B, k, c, 2H, W+1] → [B, k, c, h, w].
+    private Tensor FoldAliases(Tensor half)
+    {
+        // Rows first: that leaves 1/s of the numbers for the completion to the whole spectrum.
+        var rows = SumAliases(half, 3, MeasurementHeight); // [.., h, W+1]
+        var whole = cat([rows, Mirror(rows.narrow(-1, 1, Image.Width - 1), columns: 0)], -1); // [.., h, 2W]
+        return SumAliases(whole, 4, MeasurementWidth);
+    }
 
     // Folds one dimension to its first n places. In the view of pairs of reals, whose sums are twice as fast as complex ones.
     private Tensor SumAliases(Tensor spectrum, int dimension, int n)

@@ -89,6 +89,9 @@ public sealed class MatrixOperator : LinearOperator
     public override LinearOperator Select(params ReadOnlySpan<long> samples) => new MatrixOperator(this, _tikhonov, samples.ToArray());
 
     /// <inheritdoc/>
+    protected internal override bool OrthogonalRows => false;
+
+    /// <inheritdoc/>
     protected override void Dispose(bool disposing)
     {
         _exact?.Dispose();

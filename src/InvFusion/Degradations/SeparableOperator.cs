@@ -25,6 +25,8 @@ public class SeparableOperator : LinearOperator
         var (uk, sk, vk) = linalg.svd(k, fullMatrices: false);
         _parts = [.. new[] { r, k, ur, sr, vr, uk, sk, vk }.Select(Keep)];
         MeasurementShape = new ImageShape(image.Channels, (int)r.shape[0], (int)k.shape[0]);
+        OrthogonalRows = Spread(sr) * Spread(sk) < 10;
+        static double Spread(Tensor values) => values.max().item<double>() / values.min().item<double>();
     }
 
     private protected SeparableOperator(SeparableOperator from)
@@ -33,10 +35,14 @@ public class SeparableOperator : LinearOperator
         using var scope = NewDisposeScope();
         _parts = [.. from._parts.Select(Keep)];
         MeasurementShape = from.MeasurementShape;
+        OrthogonalRows = from.OrthogonalRows;
     }
 
     /// <inheritdoc/>
     public sealed override ImageShape? MeasurementShape { get; }
+
+    /// <inheritdoc/>
+    protected internal sealed override bool OrthogonalRows { get; }
 
     /// <inheritdoc/>
     public override Tensor Apply(Tensor images)

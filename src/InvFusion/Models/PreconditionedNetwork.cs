@@ -88,8 +88,8 @@ public sealed class PreconditionedNetwork : nn.Module
     {
         if (Configuration.Kind == NetworkKind.Unconditional || conditioning is not { Operator: { } op, Measurements: { } y })
             return null;
-        var steps = Configuration.LeastSquaresSteps;
-        using var image = steps > 0 ? op.LeastSquares(y, steps) : op.PseudoInverse(y); // [B, 1, C, H, W]
+        var steps = Configuration.LinearEstimateSteps;
+        using var image = steps > 0 ? op.LinearEstimate(y, steps) : op.PseudoInverse(y); // [B, 1, C, H, W]
         return image.squeeze(1);
     }
 

@@ -38,10 +38,10 @@ internal sealed class CountingOperator(LinearOperator inner) : LinearOperator(in
         return inner.PseudoInverse(measurements, sigmaY);
     }
 
-    public override Tensor LeastSquares(Tensor measurements, int steps)
+    public override Tensor LinearEstimate(Tensor measurements, int steps, double sigmaY = 0)
     {
         _inverse += measurements.shape[0] * measurements.shape[1];
-        return inner.LeastSquares(measurements, steps);
+        return inner.LinearEstimate(measurements, steps, sigmaY);
     }
 
     public override LinearOperator Exact => ReferenceEquals(inner.Exact, inner) ? this : _exact ??= new CountingOperator(inner.Exact);

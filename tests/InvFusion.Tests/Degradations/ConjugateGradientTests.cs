@@ -26,37 +26,6 @@ public sealed class ConjugateGradientTests
         Close.To(op.Exact.PseudoInverse(z, 0.05), iterative.PseudoInverse(z, 0.05), 1e-4, "damped H⁺ of noise");
     }
 
-    [Theory]
-    [InlineData(2)]
-    [InlineData(4)]
-    public void A_few_steps_of_least_squares_come_nearer_to_the_image_than_the_canvas_does(int stride)
-    {
-        using var scope = NewDisposeScope();
-        using var op = DegradationSpec.Parse($"motion:stride={stride},seed=3").Build(Image, batch: 2);
-        var smooth = nn.functional.interpolate(
-            Close.Normals(1, 2, 3, 4, 3),
-            [16, 12],
-            mode: InterpolationMode.Bilinear,
-            align_corners: false
-        );
-        var x = smooth.unsqueeze(1);
-        var y = op.Apply(x);
-        double Error(Tensor estimate) => (estimate - x).norm().item<float>();
-        var few = op.LeastSquares(y, 20);
-        Assert.InRange(Error(few), 0, 0.8 * Error(op.PseudoInverse(y)));
-        Assert.InRange(Error(op.Exact.PseudoInverse(y)), 0, 1.001 * Error(few)); // a projection of x: the nearest there is in the row space
-        Close.To(few, op.LeastSquares(op.Apply(few), 200), 0.05, "in the row space");
-    }
-
-    [Fact]
-    public void Where_the_pseudo_inverse_is_exact_least_squares_is_it()
-    {
-        using var scope = NewDisposeScope();
-        using var op = DegradationSpec.Parse("sr:4").Build(new ImageShape(3, 16, 16), batch: 2);
-        var y = Close.Normals(1, 2, 2, op.MeasurementLength);
-        Assert.True(op.PseudoInverse(y).Equals(op.LeastSquares(y, 3)));
-    }
-
     [Fact]
     public void An_exact_inverse_leaves_nothing_behind_but_itself()
     {
