@@ -12,7 +12,7 @@ public sealed class CompareTests(CliWorld world)
         var result = (await world.Run($"{Command} -d box:0,0,8,16 sr:4 --out compared --quiet")).Expect(0);
         Assert.Empty(result.Error);
         Assert.Equal(File.ReadAllText(world.At("compared/compare.md")), result.Output);
-        Assert.Equal(1 + 2 * 3, File.ReadAllLines(world.At("compared/compare.csv")).Length); // the titles; 2 degradations × H⁺y, mmse and edm
+        Assert.Equal(1 + 2 * 4, File.ReadAllLines(world.At("compared/compare.csv")).Length); // the titles; 2 degradations × H⁺y, linear, mmse and edm
 
         var json = (
             await world.Run($"{Command} --method mmse -d sr:1,method=box box:0,0,8,16 --device cpu --out compared-json --quiet --json")
@@ -20,12 +20,12 @@ public sealed class CompareTests(CliWorld world)
         Assert.Empty(json.Error);
         var rows = json.Json.GetProperty("rows").EnumerateArray().ToArray();
         Assert.Equal(
-            ["sr:1,method=box", "sr:1,method=box", "box:0,0,8,16", "box:0,0,8,16"],
+            Enumerable.Repeat("sr:1,method=box", 3).Concat(Enumerable.Repeat("box:0,0,8,16", 3)), // H⁺y, linear and mmse
             rows.Select(r => r.GetProperty("degradation").GetString())
         );
-        Assert.Equal([0, 0, 3, 3], rows.Select(r => r.GetProperty("images").GetInt32())); // sr:1 loses nothing
+        Assert.Equal([0, 0, 0, 3, 3, 3], rows.Select(r => r.GetProperty("images").GetInt32())); // sr:1 loses nothing
         Assert.Equal("NaN", rows[1].GetProperty("psnr").GetProperty("mean").GetString());
-        var psnr = rows[3].GetProperty("psnr");
+        var psnr = rows[5].GetProperty("psnr");
         Assert.InRange(psnr.GetProperty("mean").GetDouble(), psnr.GetProperty("low").GetDouble(), psnr.GetProperty("high").GetDouble());
         Assert.Equal(["compare.csv", "compare.md", "compare.png"], Files("compared-json"));
         Assert.True(world.Load("compared-json/compare.png").Width > 500);
@@ -45,10 +45,10 @@ public sealed class CompareTests(CliWorld world)
             "compare set.ifds --model model.safetensors prior.safetensors --method mmse ddrm daps -d box:0,0,8,16 --num 5 --precision fp32";
         var result = (await world.Run($"{Command} --langevin-steps 1 --noise 0.1 --num-slow 2 --steps 100 --out paired --json")).Expect(0);
         var rows = result.Json.GetProperty("rows").EnumerateArray().ToArray();
-        Assert.Equal(["", "model", "prior", "prior"], rows.Select(r => r.GetProperty("model").GetString()));
-        Assert.Equal(["H⁺y, damped by σ_y/0.5", "mmse", "ddrm", "daps"], rows.Select(r => r.GetProperty("method").GetString()));
-        Assert.Equal([5, 5, 5, 2], rows.Select(r => r.GetProperty("images").GetInt32()));
-        Assert.Equal([0, 1, 100, 500], rows.Select(r => r.GetProperty("evaluations").GetInt32()));
+        Assert.Equal(["", "", "model", "prior", "prior"], rows.Select(r => r.GetProperty("model").GetString()));
+        Assert.Equal(["H⁺y, damped by σ_y/0.5", "linear", "mmse", "ddrm", "daps"], rows.Select(r => r.GetProperty("method").GetString()));
+        Assert.Equal([5, 5, 5, 5, 2], rows.Select(r => r.GetProperty("images").GetInt32()));
+        Assert.Equal([0, 0, 1, 100, 500], rows.Select(r => r.GetProperty("evaluations").GetInt32()));
         Assert.All(rows, r => Assert.Equal(0.1, r.GetProperty("sigmaY").GetDouble()));
         string[] notices = [.. result.ErrorLines.Where(l => l.StartsWith("left out"))];
         Assert.Equal(3, notices.Length);
@@ -70,12 +70,12 @@ public sealed class CompareTests(CliWorld world)
             "compare set.ifds --model model.safetensors --method mmse edm --steps 100000 --num 2 -d box:0,0,8,16 sr:4 --precision fp32 --out cut-rows",
             line => line.StartsWith("box:0,0,8,16, model, edm:")
         );
-        await program.Awaited(); // the second row is running
+        await program.Awaited(); // the fourth row is running
         Assert.Equal(["compare.csv", "compare.md", "compare.png"], Files("cut-rows")); // there before any end
         program.PressCtrlC();
         var result = (await program.End()).Expect(130);
-        Assert.Equal("cancelled after 2 rows", result.ErrorLines[^1]);
-        Assert.Equal(1 + 2, File.ReadAllLines(world.At("cut-rows/compare.csv")).Length);
+        Assert.Equal("cancelled after 3 rows", result.ErrorLines[^1]);
+        Assert.Equal(1 + 3, File.ReadAllLines(world.At("cut-rows/compare.csv")).Length);
         Assert.Equal(File.ReadAllText(world.At("cut-rows/compare.md")), result.Output);
     }
 

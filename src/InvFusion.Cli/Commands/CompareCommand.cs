@@ -155,6 +155,7 @@ internal sealed class CompareCommand
             {
                 var comparison = new MethodComparison(images, specification, options);
                 output.Add(reporter.Run($"{specification.Text}, H⁺y", "images", p => comparison.PseudoInverse(p, cancellation)));
+                output.Add(reporter.Run($"{specification.Text}, linear", "images", p => comparison.LinearEstimate(p, cancellation)));
                 foreach (var c in contestants)
                 {
                     var count = c.Evaluations >= Slow ? slowCount : null;

@@ -31,14 +31,14 @@ internal static class ComparisonPlot
             var shown = rows.Where(r => (r.Model, r.Method) == key && double.IsFinite(r.Psnr.Mean)).ToArray();
             if (shown.Length == 0)
                 continue;
-            var color = key.Model.Length == 0 ? Colors.Black : palette.GetColor(s - 1);
+            var color = key.Model.Length == 0 ? (s == 0 ? Colors.Black : Colors.Gray) : palette.GetColor(s - 2);
             double[] at = [.. shown.Select(r => Array.IndexOf(degradations, r.Degradation) * width + 0.5 + Step * (s + 0.5))];
             var points = plot.Add.ScatterPoints(at, shown.Select(r => r.Psnr.Mean).ToArray(), color);
             points.MarkerShape = Shapes[Array.IndexOf(models, key.Model) % Shapes.Length];
             points.MarkerSize = 10;
             points.LegendText = key.Model.Length == 0 ? key.Method : $"{key.Model}, {key.Method.Split(',')[0]}";
             AddIntervals(plot, at, shown, color);
-            if (key.Model.Length == 0)
+            if (s == 0) // H⁺y
                 foreach (var row in shown)
                     AddBaseline(plot, Array.IndexOf(degradations, row.Degradation) * width, width, row.Psnr.Mean);
         }

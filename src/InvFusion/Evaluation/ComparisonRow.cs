@@ -11,10 +11,10 @@ public sealed record ComparisonRow
     /// <summary>σ_y in units of images in [-1, 1].</summary>
     public required double SigmaY { get; init; }
 
-    /// <summary>The model; empty for H⁺y.</summary>
+    /// <summary>The model; empty for what needs none.</summary>
     public required string Model { get; init; }
 
-    /// <summary>The sampler, or H⁺y.</summary>
+    /// <summary>The sampler, H⁺y or "linear".</summary>
     public required string Method { get; init; }
 
     /// <summary>Evaluations of the network for an image.</summary>

@@ -20,6 +20,7 @@ namespace InvFusion.Evaluation;
 public sealed class MethodComparison
 {
     private const double DataStd = 0.5; // σ_d
+    private const int LinearSteps = 50;
 
     private readonly DegradedImages _images;
     private readonly ComparisonOptions _options;
@@ -44,24 +45,26 @@ public sealed class MethodComparison
     /// <param name="cancellation">Ends the work.</param>
     public ComparisonRow PseudoInverse(IProgress<(double Done, double Total)>? progress = null, CancellationToken cancellation = default)
     {
-        using var noGrad = no_grad();
-        PeakMemory.Mark();
-        var scores = new ComparisonScores();
-        var baseline = new List<double>();
-        foreach (var batch in _images.Read(_options.Count))
-        {
-            cancellation.ThrowIfCancellationRequested();
-            using var scope = NewDisposeScope();
-            var clock = Stopwatch.StartNew();
-            var inverse = batch.Operator.Exact.PseudoInverse(batch.Measurements, _options.SigmaY / DataStd).squeeze(1);
-            var seconds = clock.Elapsed.TotalSeconds;
-            double[] psnr = [.. Enumerable.Range(0, batch.Size).Select(i => ImageQuality.Psnr(inverse[i], batch.Truth[i]))];
-            scores.Add(batch, inverse, psnr, seconds, counts: null);
-            baseline.AddRange(psnr);
-            progress?.Report((baseline.Count, _options.Count));
-        }
-        _baseline = [.. baseline];
-        return scores.Row(Named("", _options.SigmaY > 0 ? "H⁺y, damped by σ_y/0.5" : "H⁺y", 0));
+        var label = _options.SigmaY > 0 ? "H⁺y, damped by σ_y/0.5" : "H⁺y";
+        var sigma = _options.SigmaY / DataStd;
+        var (row, psnr) = WithoutNetwork(label, b => b.Operator.Exact.PseudoInverse(b.Measurements, sigma), progress, cancellation);
+        _baseline = psnr;
+        return row;
+    }
+
+    /// <summary>The row of the best linear estimate (<see cref="LinearOperator.LinearEstimate"/>), of all images: what can be had without a network.</summary>
+    /// <param name="progress">Told (done, all) images.</param>
+    /// <param name="cancellation">Ends the work.</param>
+    public ComparisonRow LinearEstimate(IProgress<(double Done, double Total)>? progress = null, CancellationToken cancellation = default)
+    {
+        if (_baseline is null)
+            PseudoInverse(cancellation: cancellation);
+        return WithoutNetwork(
+            "linear",
+            b => b.Operator.Exact.LinearEstimate(b.Measurements, LinearSteps, _options.SigmaY),
+            progress,
+            cancellation
+        ).Row;
     }
 
     /// <summary>The row of one contestant, on the first images; those of which the degradation lost nothing (H⁺y is the image) do not count in it.</summary>
@@ -99,6 +102,32 @@ public sealed class MethodComparison
         }
         var label = project ? $"{contestant.Method}, projected" : contestant.Method;
         return scores.Row(Named(contestant.Model, label, contestant.Evaluations));
+    }
+
+    private (ComparisonRow Row, double[] Psnr) WithoutNetwork(
+        string label,
+        Func<DegradedImages.Batch, Tensor> estimate,
+        IProgress<(double Done, double Total)>? progress,
+        CancellationToken cancellation
+    )
+    {
+        using var noGrad = no_grad();
+        PeakMemory.Mark();
+        var scores = new ComparisonScores();
+        var all = new List<double>();
+        foreach (var batch in _images.Read(_options.Count))
+        {
+            cancellation.ThrowIfCancellationRequested();
+            using var scope = NewDisposeScope();
+            var clock = Stopwatch.StartNew();
+            var images = estimate(batch).squeeze(1);
+            var seconds = clock.Elapsed.TotalSeconds;
+            double[] psnr = [.. Enumerable.Range(0, batch.Size).Select(i => ImageQuality.Psnr(images[i], batch.Truth[i]))];
+            scores.Add(batch, images, _baseline is null ? psnr : _baseline.AsSpan(batch.First, batch.Size), seconds, counts: null);
+            all.AddRange(psnr);
+            progress?.Report((all.Count, _options.Count));
+        }
+        return (scores.Row(Named("", label, 0)), [.. all]);
     }
 
     private SamplingResult Sample(

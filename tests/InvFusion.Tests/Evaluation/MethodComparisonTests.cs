@@ -58,6 +58,18 @@ public sealed class MethodComparisonTests
     }
 
     [Fact]
+    [NoTensorLeaks]
+    public void The_linear_estimate_is_scored_on_the_same_images_without_a_network()
+    {
+        using var set = new GeneratedSet(5);
+        var comparison = Create(set, "sr:2", sigmaY: 0.1);
+        var linear = comparison.LinearEstimate();
+        Assert.Equal(("", "linear", 5, 0), (linear.Model, linear.Method, linear.Images, linear.Evaluations));
+        Assert.Equal(linear.Psnr.Mean - comparison.PseudoInverse().Psnr.Mean, linear.Gain.Mean, 1e-9);
+        Assert.NotEqual(0, linear.Gain.Mean, 1e-3);
+    }
+
+    [Fact]
     public void Fewer_images_are_the_first_ones_with_the_same_measurements()
     {
         using var scope = NewDisposeScope();
