@@ -48,6 +48,13 @@ public sealed class CompositionOperator : LinearOperator
     public override Tensor Noise(Tensor normals) => _second.Noise(normals);
 
     /// <inheritdoc/>
+    public override Tensor NoiseVariance(Device device)
+    {
+        using var scope = NewDisposeScope();
+        return (_second.NoiseVariance(device) * Measured(device)).MoveToOuterDisposeScope();
+    }
+
+    /// <inheritdoc/>
     public override Tensor? View(Tensor measurements) => _second.View(measurements);
 
     /// <inheritdoc/>

@@ -62,6 +62,9 @@ internal sealed class ExactFourierOperator(FourierOperator network, int largestD
     public override Tensor Noise(Tensor normals) => network.Noise(normals);
 
     /// <inheritdoc/>
+    public override Tensor NoiseVariance(Device device) => network.NoiseVariance(device);
+
+    /// <inheritdoc/>
     public override Tensor View(Tensor measurements) => network.View(measurements);
 
     /// <inheritdoc/>

@@ -155,6 +155,18 @@ public sealed class FourierOperator : LinearOperator
         return Pack(fft.fft2(Computable(pixels)), normals.dtype).MoveToOuterDisposeScope();
     }
 
+    /// <inheritdoc/>
+    /// <remarks>Half of the energy n is in the real part and half in the imaginary one, but for the up to four frequencies that mirror themselves: they are real.</remarks>
+    public override Tensor NoiseVariance(Device device)
+    {
+        using var scope = NewDisposeScope();
+        var (height, width) = (MeasurementHeight, MeasurementWidth);
+        var real = Mirroring(height).unsqueeze(1) * Mirroring(width) + 1; // 2 where a frequency is its own mirror image
+        var parts = stack([real, 2 - real], -1).to(device) * (height * width / 2.0); // [h, w, 2]
+        var counted = _energy.gt(0).unsqueeze(-1).expand(BatchSize, 1, MeasurementChannels, height, width, 1);
+        return (counted * parts).reshape(BatchSize, 1, MeasurementLength).MoveToOuterDisposeScope();
+    }
+
     /// <summary>The small blurred image, moved back to where the picture was.</summary>
     public override Tensor View(Tensor measurements)
     {
@@ -252,6 +264,13 @@ public sealed class FourierOperator : LinearOperator
     }
 
     private long[] Shift(int sign) => [sign * _kernel.shape[2] / Stride, sign * _kernel.shape[3] / Stride];
+
+    // 1 at the places of a dimension that are their own mirror image modulo its length: the first, and the middle of an even one.
+    private static Tensor Mirroring(int length)
+    {
+        var places = arange(length, dtype: ScalarType.Int64);
+        return (2 * places % length).eq(0).to_type(ScalarType.Float64);
+    }
 
     // Z[-r, -c] conjugated, where rows count modulo their number; columns are only reversed unless they too are rolled.
     private static Tensor Mirror(Tensor spectrum, int columns) => spectrum.flip(-2, -1).roll([1, columns], [-2, -1]).conj();

@@ -34,8 +34,8 @@ public abstract class LinearOperator : IDisposable
     public virtual ImageShape? MeasurementShape => null;
 
     /// <summary>
-    /// What noise of standard deviation 1 in pixels becomes in one number of the measurement: 1, or √n where the measurement is an unnormalised spectrum
-    /// of n pixels. A residual divided by it is in units of the images.
+    /// How much longer noise is in the measurement than in pixels: 1, or √n where the measurement is an unnormalised spectrum of n pixels. The norm of a
+    /// residual divided by it is in units of the images; what is in a single number, <see cref="NoiseVariance"/> says.
     /// </summary>
     public virtual double NoiseGain => 1;
 
@@ -96,6 +96,23 @@ public abstract class LinearOperator : IDisposable
     /// measurement is a spectrum, the spectrum of an image of normals.
     /// </summary>
     public virtual Tensor Noise(Tensor normals) => normals.alias();
+
+    /// <summary>
+    /// The variance of each number of <see cref="Noise"/>, double <c>[B or 1, 1, O]</c>. It is zero where the operator measures nothing whatever the image (unobserved
+    /// pixels, unused rows): a residual says nothing there.
+    /// </summary>
+    /// <param name="device">Where the operator lives.</param>
+    public virtual Tensor NoiseVariance(Device device) => Measured(device);
+
+    /// <summary>1 for each number that depends on the image and 0 for the others, double <c>[B or 1, 1, O]</c>.</summary>
+    protected Tensor Measured(Device device)
+    {
+        using var scope = NewDisposeScope();
+        using var noGrad = no_grad();
+        using var generator = new Generator(1);
+        var any = rand([BatchSize, 1, Image.Channels, Image.Height, Image.Width], generator: generator).to(device); // a row of H that is not zero sees it
+        return Apply(any).ne(0).to_type(ScalarType.Float64).MoveToOuterDisposeScope();
+    }
 
     /// <summary>A measurement <c>[B, k, O]</c> as an image <c>[B, k, c, h, w]</c> for the eye, or null where it is none.</summary>
     public virtual Tensor? View(Tensor measurements) =>

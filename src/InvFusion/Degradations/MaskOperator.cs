@@ -34,6 +34,21 @@ public sealed class MaskOperator : LinearOperator
     /// <inheritdoc/>
     public override Tensor PseudoInverse(Tensor measurements, double sigmaY = 0) => Spread(measurements, 1 / (1 + sigmaY * sigmaY));
 
+    /// <summary>Noise of the observed pixels; where nothing was seen there is none.</summary>
+    public override Tensor Noise(Tensor normals)
+    {
+        using var scope = NewDisposeScope();
+        return Spread(normals, 1).flatten(2).MoveToOuterDisposeScope();
+    }
+
+    /// <inheritdoc/>
+    public override Tensor NoiseVariance(Device device)
+    {
+        using var scope = NewDisposeScope();
+        long[] whole = [BatchSize, 1, Image.Channels, Image.Height, Image.Width];
+        return _mask.to_type(ScalarType.Float64).expand(whole).flatten(2).MoveToOuterDisposeScope();
+    }
+
     /// <inheritdoc/>
     /// <remarks>What a picture shows in the hole was not measured.</remarks>
     public override Tensor FromView(Tensor picture, double sigmaY = 0) => Apply(picture);

@@ -24,6 +24,9 @@ public sealed class NoDegradation(ImageShape image) : LinearOperator(image, 1, i
     /// <inheritdoc/>
     public override Tensor PseudoInverse(Tensor measurements, double sigmaY = 0) => Adjoint(measurements);
 
+    /// <summary>Zeros: what is not measured has no noise.</summary>
+    public override Tensor Noise(Tensor normals) => zeros_like(normals);
+
     /// <inheritdoc/>
     public override LinearOperator Select(params ReadOnlySpan<long> samples) => new NoDegradation(Image);
 

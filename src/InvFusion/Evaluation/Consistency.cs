@@ -6,17 +6,19 @@ namespace InvFusion.Evaluation;
 /// <summary>How well images agree with what was measured.</summary>
 public static class Consistency
 {
-    /// <summary>Root mean square of y - H x over the entries that the operator measures, in units of images, for each sample of <c>[B, C, H, W]</c>.</summary>
-    /// <remarks>Entries that are zero whatever the image (unobserved pixels, unused rows) carry no weight.</remarks>
+    /// <summary>
+    /// Root mean square of y - H x over the numbers that the operator measures, in units of images, for each sample of <c>[B, C, H, W]</c>: the square root of the
+    /// residual's energy over that of unit noise. The true image has σ_y; where nothing is measured it is 0.
+    /// </summary>
     /// <param name="op">H, of batch size 1 or B.</param>
     /// <param name="images"><c>[B, C, H, W]</c>.</param>
     /// <param name="measurements">y, <c>[B or 1, 1, O]</c>.</param>
     public static double[] RootMeanSquare(LinearOperator op, Tensor images, Tensor measurements)
     {
         using var scope = NewDisposeScope();
-        var residual = measurements - op.Apply(images.unsqueeze(1)); // [B, 1, O]
-        var measured = op.Apply(rand_like(images).unsqueeze(1) + 1).abs().gt(1e-9).sum([1, 2]).clamp_min(1);
-        var mean = residual.to_type(ScalarType.Float64).square().sum([1, 2]) / measured;
-        return [.. (mean.sqrt() / op.NoiseGain).cpu().data<double>()];
+        var residual = (measurements - op.Apply(images.unsqueeze(1))).to_type(ScalarType.Float64); // [B, 1, O]
+        var noise = op.NoiseVariance(images.device);
+        var energy = where(noise > 0, residual.square(), zeros_like(residual)).sum([1, 2]);
+        return [.. (energy / noise.sum([1, 2]).clamp_min(1e-300)).sqrt().cpu().data<double>()];
     }
 }

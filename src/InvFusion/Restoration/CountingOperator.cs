@@ -50,6 +50,8 @@ internal sealed class CountingOperator(LinearOperator inner) : LinearOperator(in
 
     public override Tensor Noise(Tensor normals) => inner.Noise(normals);
 
+    public override Tensor NoiseVariance(Device device) => inner.NoiseVariance(device);
+
     public override Tensor? View(Tensor measurements) => inner.View(measurements);
 
     public override ImageShape? ViewShape => inner.ViewShape;
