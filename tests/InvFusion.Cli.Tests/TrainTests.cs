@@ -47,6 +47,33 @@ public sealed class TrainTests(CliWorld world)
     }
 
     [Fact]
+    public async Task AveragesOfAnyLengthComeFromTheSnapshotsOfARun()
+    {
+        WriteOptions(
+            "power.json",
+            images: 32,
+            o =>
+                o with
+                {
+                    PowerEma = new() { Stds = [0.05, 0.1], SnapshotImages = 8 },
+                }
+        );
+        (await world.Run("train --config power.json --out power --threads 1")).Expect(0);
+        var one = (await world.Run("model ema --run power --std 0.07 -o one.safetensors --json")).Expect(0);
+        Assert.Contains("one.safetensors: σ_rel 0.07 at image 32 from 8 snapshots", one.Error);
+        Assert.Equal(32, one.Json.GetProperty("averages")[0].GetProperty("images").GetInt64());
+        using (var network = NetworkFile.Load(world.At("one.safetensors")))
+            Assert.Equal(CliWorld.Size, network.Configuration.Resolution);
+        (await world.Run("model ema --run power --std 0.05,0.12 --images 16 -o two.safetensors")).Expect(0);
+        Assert.True(File.Exists(world.At("two-0.05.safetensors")) && File.Exists(world.At("two-0.12.safetensors")));
+        (await world.Run("model ema --run power --std 0.05,x -o no.safetensors")).Expect(3).ExpectOneErrorLine("--std|'x'");
+        (await world.Run("model ema --run images --std 0.05 -o no.safetensors"))
+            .Expect(3)
+            .ExpectOneErrorLine("images: has no snapshots|powerEma");
+        Assert.False(File.Exists(world.At("no.safetensors")));
+    }
+
+    [Fact]
     public async Task CtrlCEndsARunWithACheckpointThatItGoesOnFrom()
     {
         Assert.SkipWhen(OperatingSystem.IsWindows(), "sends SIGINT");
@@ -68,7 +95,7 @@ public sealed class TrainTests(CliWorld world)
         Assert.Equal(seen + 8, StatsOf("long").Last());
     }
 
-    private void WriteOptions(string name, long images)
+    private void WriteOptions(string name, long images, Func<TrainingOptions, TrainingOptions>? change = null)
     {
         var options = new TrainingOptions
         {
@@ -80,7 +107,7 @@ public sealed class TrainTests(CliWorld world)
             StatusImages = 8,
             CheckpointImages = 1 << 20,
         };
-        File.WriteAllText(world.At(name), options.ToJson());
+        File.WriteAllText(world.At(name), (change?.Invoke(options) ?? options).ToJson());
     }
 
     private long[] StatsOf(string run) =>

@@ -88,7 +88,12 @@ internal static class TrainCommand
             throw new ConfigurationException(
                 "train: give --config FILE, or --data and --preset, or --out with a run that was started before"
             );
-        return new TrainingOptions { Data = data, Network = NetworkPresets.Get(preset, kind ?? NetworkKind.InvFusion) };
+        return new TrainingOptions
+        {
+            Data = data,
+            Network = NetworkPresets.Get(preset, kind ?? NetworkKind.InvFusion),
+            PowerEma = new() { Stds = [0.05, 0.1] },
+        };
     }
 
     // The last status is null where there was nothing left to train.

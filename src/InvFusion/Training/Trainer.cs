@@ -1,8 +1,10 @@
 using System.Diagnostics;
+using System.Globalization;
 using InvFusion.Data;
 using InvFusion.Formats.IO;
 using InvFusion.Models;
 using InvFusion.Runtime;
+using InvFusion.Training.Averages;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -19,6 +21,7 @@ public sealed class Trainer : IDisposable
     private readonly PreconditionedNetwork _network;
     private readonly FlatParameters _parameters;
     private readonly FlatAdam _adam;
+    private readonly PowerAverages _averages;
     private readonly StatsFile _stats;
     private double _earlierSeconds;
     private long _seen;
@@ -52,6 +55,7 @@ public sealed class Trainer : IDisposable
         if (options.WarmStart is { } start)
             LoadWeights(start);
         _adam = new(_parameters);
+        _averages = new(_parameters, options.PowerEma.Stds);
         _stats = new(Path.Combine(folder, "stats.jsonl"));
         try
         {
@@ -81,7 +85,7 @@ public sealed class Trainer : IDisposable
             BatchSize = _options.Batch,
             Seed = _options.Seed,
             StartCounter = _seen,
-            HorizontalFlip = _options.HorizontalFlip,
+            HorizontalFlip = _options.HorizontalFlip && _options.Augmentation == 0,
         };
         using var loader = new PrefetchingLoader(_images, loaderOptions);
         var step = new TrainingStep(_network, _options, _parameters.Values.device);
@@ -101,6 +105,7 @@ public sealed class Trainer : IDisposable
             _seen += _options.StepImages;
             var beta = _options.Ema.Beta(_seen, _options.StepImages);
             window.Skipped += _adam.Step(rate, beta);
+            _averages.Update(_seen, _options.StepImages);
             if (nonFinite >= PatienceForNonFiniteLoss)
                 throw new DivergenceException(
                     $"training diverged: the loss was not finite for {nonFinite} passes up to image {_seen}; go on from the last checkpoint in {_folder} with a lower learning rate"
@@ -114,6 +119,8 @@ public sealed class Trainer : IDisposable
             }
             if (_options.GridImages > 0 && Crossed(_options.GridImages))
                 SaveGrid();
+            if (Crossed(_options.PowerEma.SnapshotImages) || _seen >= _options.Images)
+                SaveSnapshots();
             if (Crossed(_options.CheckpointImages))
                 SaveCheckpoint(clock.Elapsed.TotalSeconds);
         }
@@ -123,15 +130,20 @@ public sealed class Trainer : IDisposable
     }
 
     /// <summary>Writes the averaged weights as a network file.</summary>
-    public void SaveAverage(string path)
+    public void SaveAverage(string path) =>
+        SaveNetwork(path, _adam.Average, new() { ["invfusion.images"] = _seen.ToString(CultureInfo.InvariantCulture) });
+
+    private void SaveSnapshots()
+    {
+        foreach (var (std, weights) in _averages.Tracked)
+            SaveNetwork(AverageSnapshot.PathOf(_folder, _seen, std), weights, AverageSnapshot.Metadata(new(_seen, std)));
+    }
+
+    private void SaveNetwork(string path, Tensor weights, Dictionary<string, string> metadata)
     {
         using var scope = NewDisposeScope();
-        var state = _network.named_buffers().Select(b => KeyValuePair.Create(b.name, b.buffer)).Concat(_parameters.Named(_adam.Average));
-        var metadata = new Dictionary<string, string>
-        {
-            ["invfusion.images"] = _seen.ToString(),
-            ["invfusion.degradations"] = string.Join(",", _options.Degradations),
-        };
+        var state = _network.named_buffers().Select(b => KeyValuePair.Create(b.name, b.buffer)).Concat(_parameters.Named(weights));
+        metadata["invfusion.degradations"] = string.Join(",", _options.Degradations);
         NetworkFile.Save(path, _options.Network, state, metadata: metadata);
     }
 
@@ -156,7 +168,7 @@ public sealed class Trainer : IDisposable
 
     private void SaveCheckpoint(double seconds)
     {
-        TrainingCheckpoint.Save(TrainingCheckpoint.PathOf(_folder, _seen), _network, _adam, _seen, _earlierSeconds + seconds);
+        TrainingCheckpoint.Save(TrainingCheckpoint.PathOf(_folder, _seen), _network, _adam, _averages, _seen, _earlierSeconds + seconds);
         SaveAverage(Path.Combine(_folder, "network-ema.safetensors"));
         TrainingCheckpoint.Prune(_folder, _options.KeepCheckpoints);
         _saved = _seen;
@@ -173,7 +185,7 @@ public sealed class Trainer : IDisposable
         {
             try
             {
-                (_seen, _earlierSeconds) = TrainingCheckpoint.Load(checkpoint, _network, _adam);
+                (_seen, _earlierSeconds) = TrainingCheckpoint.Load(checkpoint, _network, _adam, _averages);
                 _saved = _seen;
                 break;
             }
@@ -185,6 +197,7 @@ public sealed class Trainer : IDisposable
             }
         }
         _stats.TruncateAfter(_seen);
+        AverageSnapshot.DropAfter(_folder, _seen);
     }
 
     private void LoadWeights(string path)
@@ -196,6 +209,7 @@ public sealed class Trainer : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
+        _averages.Dispose();
         _adam.Dispose();
         _parameters.Dispose();
         _network.Dispose();

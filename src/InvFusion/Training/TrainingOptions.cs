@@ -3,6 +3,7 @@ using System.Text.Json.Serialization;
 using InvFusion.Configuration;
 using InvFusion.Degradations;
 using InvFusion.Models;
+using InvFusion.Training.Averages;
 
 namespace InvFusion.Training;
 
@@ -41,6 +42,15 @@ public sealed record TrainingOptions
 
     /// <summary>The moving average, which is what is evaluated and released.</summary>
     public EmaSchedule Ema { get; init; } = new();
+
+    /// <summary>Averages whose length is chosen after the training, from snapshots in the run folder; none unless widths are given.</summary>
+    public PowerAverageOptions PowerEma { get; init; } = new();
+
+    /// <summary>
+    /// Probability of each part of the geometric augmentation, whose parameters the network is told; 0 for none, 0.12 in EDM. The mirroring of
+    /// <see cref="HorizontalFlip"/> is then part of it.
+    /// </summary>
+    public double Augmentation { get; init; }
 
     /// <summary>Mirrors each image left to right with probability 1/2.</summary>
     public bool HorizontalFlip { get; init; } = true;
@@ -97,6 +107,15 @@ public sealed record TrainingOptions
         NotNegative(LearningRate.CoolDownImages, "learningRate.coolDownImages");
         NotNegative(Ema.RampUpRatio, "ema.rampUpRatio");
         Require(Ema.HalfLifeImages > 0, "ema.halfLifeImages", $"is {Ema.HalfLifeImages}; it must be positive");
+        foreach (var std in PowerEma.Stds)
+            Require(
+                std > 0 && std <= PowerFunction.LargestStd,
+                "powerEma.stds",
+                $"has {std}; it must be above 0 and at most {PowerFunction.LargestStd:F3}"
+            );
+        Require(PowerEma.Stds.Distinct().Count() == PowerEma.Stds.Count, "powerEma.stds", "has a value twice");
+        Require(PowerEma.SnapshotImages > 0, "powerEma.snapshotImages", $"is {PowerEma.SnapshotImages}; it must be positive");
+        Require(Augmentation is >= 0 and <= 1, "augmentation", $"is {Augmentation}; it must be a probability, 0 to 1");
         Require(double.IsFinite(Loss.LogSigmaMean), "loss.logSigmaMean", $"is {Loss.LogSigmaMean}; it must be a number");
         Require(Loss.LogSigmaStd is > 0 and < 100, "loss.logSigmaStd", $"is {Loss.LogSigmaStd}; it must be positive");
         Require(Loss.MmseShare is >= 0 and <= 1, "loss.mmseShare", $"is {Loss.MmseShare}; it must be 0 to 1");
@@ -146,6 +165,7 @@ public sealed record TrainingOptions
             CheckpointImages = saved.CheckpointImages,
             GridImages = saved.GridImages,
             KeepCheckpoints = saved.KeepCheckpoints,
+            PowerEma = PowerEma with { SnapshotImages = saved.PowerEma.SnapshotImages },
         };
         var changed = FirstDifference(JsonNode.Parse(saved.ToJson()), JsonNode.Parse(comparable.ToJson()), "");
         if (changed is not null)

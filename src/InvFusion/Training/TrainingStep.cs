@@ -2,6 +2,7 @@ using InvFusion.Data;
 using InvFusion.Degradations;
 using InvFusion.Models;
 using InvFusion.Runtime;
+using InvFusion.Training.Augmentation;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -18,6 +19,7 @@ internal sealed class TrainingStep(PreconditionedNetwork network, TrainingOption
         Operator = 2,
         Batch = 3,
         Dropout = 4,
+        Augmentation = 5,
     }
 
     /// <summary>Adds the gradients of a batch to the parameters' and returns (mean loss of a pixel, consistency).</summary>
@@ -27,9 +29,12 @@ internal sealed class TrainingStep(PreconditionedNetwork network, TrainingOption
         var n = network.Configuration;
         var shape = new ImageShape(n.Channels, n.Resolution, n.Resolution);
         var images = tensor(batch.Values, device: device).view(batch.Count, shape.Channels, shape.Height, shape.Width);
+        Tensor? augmentation = null;
+        if (options.Augmentation > 0)
+            (images, augmentation) = Augment(images, batch);
         using var op = DrawOperator(batch, shape);
         var (normals, noise, measurementNoise) = DrawNoise(batch, shape, op);
-        var conditioning = Condition(images, op, measurementNoise, batch);
+        var conditioning = Condition(images, op, measurementNoise, batch) with { Augmentation = augmentation };
         manual_seed(Stream(Purpose.Dropout, batch.Counter).NextSeed());
         var terms = options.Loss.Evaluate(network, images, normals, noise, conditioning);
         terms.Scalar(options.StepImages).backward();
@@ -48,6 +53,18 @@ internal sealed class TrainingStep(PreconditionedNetwork network, TrainingOption
         if (measurementNoise is not null)
             y = y + op.Noise(measurementNoise) * options.SigmaY;
         return new(op, y, labels);
+    }
+
+    // The images, and the 9 numbers of each that the network is told.
+    private (Tensor Images, Tensor Values) Augment(Tensor images, ImageBatch batch)
+    {
+        var transforms = Enumerable
+            .Range(0, batch.Count)
+            .Select(i => Stream(Purpose.Augmentation, batch.Counter + i))
+            .Select(stream => GeometricTransform.Draw(stream, options.Augmentation, options.HorizontalFlip))
+            .ToArray();
+        var values = tensor(transforms.SelectMany(t => t.Values()).ToArray(), device: device).view(batch.Count, -1);
+        return (GeometricAugmentation.Apply(images, transforms), values);
     }
 
     private LinearOperator DrawOperator(ImageBatch batch, ImageShape shape)

@@ -95,6 +95,11 @@ public class TrainingOptionsTests
             { "loss.logSigmaStd", Options with { Loss = new() { LogSigmaStd = 0 } } },
             { "loss.logSigmaStd", Options with { Loss = new() { LogSigmaStd = double.PositiveInfinity } } },
             { "loss.logSigmaMean", Options with { Loss = new() { LogSigmaMean = double.NaN } } },
+            { "powerEma.stds", Options with { PowerEma = new() { Stds = [0.05, 0.5] } } },
+            { "powerEma.stds", Options with { PowerEma = new() { Stds = [0.05, 0.05] } } },
+            { "powerEma.snapshotImages", Options with { PowerEma = new() { SnapshotImages = 0 } } },
+            { "augmentation", Options with { Augmentation = 1.5 } },
+            { "augmentation", Options with { Augmentation = double.NaN } },
             { "statusImages", Options with { StatusImages = 0 } },
             { "checkpointImages", Options with { CheckpointImages = -1 } },
             { "gridImages", Options with { GridImages = -1 } },
@@ -137,6 +142,8 @@ public class TrainingOptionsTests
             { "levels", Options with { Network = Options.Network with { Levels = [.. Options.Network.Levels.Reverse()] } } },
             // A value that occurs elsewhere in the file.
             { "rounds", Options with { Rounds = 1 } },
+            { "powerEma.stds", Options with { PowerEma = new() { Stds = [0.1] } } },
+            { "augmentation", Options with { Augmentation = 0.1 } },
         };
 
     [Theory, MemberData(nameof(Changes), DisableDiscoveryEnumeration = true)]
