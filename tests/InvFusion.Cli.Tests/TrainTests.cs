@@ -2,6 +2,7 @@ using System.Text.Json;
 using InvFusion.Models;
 using InvFusion.Training;
 using Xunit;
+using static TorchSharp.torch;
 
 namespace InvFusion.Cli.Tests;
 
@@ -82,7 +83,7 @@ public sealed class TrainTests(CliWorld world)
         await program.Awaited();
         program.PressCtrlC();
         var ended = (await program.End()).Expect(130);
-        Assert.Contains("cancelled; 'train --out long' goes on", ended.ErrorLines[^1]);
+        Assert.Contains("cancelled; 'train --resume long' goes on", ended.ErrorLines[^1]);
 
         var state = Assert.Single(Directory.GetFiles(world.At("long"), "state-*.safetensors"));
         var seen = long.Parse(Path.GetFileNameWithoutExtension(state)["state-".Length..]);
@@ -93,6 +94,45 @@ public sealed class TrainTests(CliWorld world)
         var on = (await world.Run($"train --out long --images {seen + 8}")).Expect(0);
         Assert.Contains($"going on at image {seen}", on.ErrorLines[0]);
         Assert.Equal(seen + 8, StatsOf("long").Last());
+    }
+
+    [Theory, InlineData("SIGTERM"), InlineData("suspend")]
+    public async Task AStopFromOutsideEndsARunWithACheckpoint(string how)
+    {
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "sends SIGTERM");
+        WriteOptions("stop.json", images: 1 << 24);
+        using var program = world.Start($"train --config stop.json --out {how} --threads 1", line => line.Contains(" images, loss"));
+        await program.Awaited();
+        if (how == "SIGTERM")
+            program.Terminate();
+        else
+            File.WriteAllText(world.At("suspend/suspend"), "");
+        var ended = (await program.End()).Expect(130);
+        Assert.Contains($"cancelled; 'train --resume {how}' goes on", ended.ErrorLines[^1]);
+        var state = Assert.Single(Directory.GetFiles(world.At(how), "state-*.safetensors"));
+        var seen = long.Parse(Path.GetFileNameWithoutExtension(state)["state-".Length..]);
+        Assert.Equal(StatsOf(how).Last(), seen);
+
+        var on = (await world.Run($"train --resume {how} --images {seen + 8}")).Expect(0);
+        Assert.Contains($"going on at image {seen}", on.ErrorLines[0]);
+        (await world.Run("train --resume nowhere")).Expect(3).ExpectOneErrorLine("--resume nowhere|no run");
+    }
+
+    [Fact]
+    public async Task ARunThatDivergesHasAnExitCodeOfItsOwn()
+    {
+        using (var network = NetworkFile.Load(world.At("model.safetensors")))
+        {
+            using (no_grad())
+                foreach (var parameter in network.parameters())
+                    parameter.fill_(1e30f);
+            NetworkFile.Save(world.At("wild.safetensors"), network.Configuration, network.state_dict());
+        }
+        WriteOptions("wild.json", images: 1 << 20, o => o with { WarmStart = "wild.safetensors" });
+        (await world.Run("train --config wild.json --out wild --threads 1 --quiet"))
+            .Expect(6)
+            .ExpectOneErrorLine("diverged|lower learning rate");
+        Assert.Single(Directory.GetFiles(world.At("wild"), "state-*.safetensors"));
     }
 
     private void WriteOptions(string name, long images, Func<TrainingOptions, TrainingOptions>? change = null)
