@@ -84,6 +84,14 @@ public sealed class BatchOperator : LinearOperator
     }
 
     /// <inheritdoc/>
+    public override Tensor NoiseVariance(Device device)
+    {
+        using var scope = NewDisposeScope();
+        var rows = _parts.Select(p => Pad(p.Operator.NoiseVariance(device)).expand(p.Samples, -1, -1));
+        return cat(rows.ToArray(), 0).MoveToOuterDisposeScope();
+    }
+
+    /// <inheritdoc/>
     public override LinearOperator Select(params ReadOnlySpan<long> samples)
     {
         var chosen = new List<(LinearOperator, int)>();

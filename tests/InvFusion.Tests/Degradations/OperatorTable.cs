@@ -68,7 +68,7 @@ internal static class OperatorTable
         var image = new ImageShape(3, 8, 8);
         return new BatchOperator(
             (Build("box", image, 2), 2),
-            (Exact("motion:stride=2", image, 1), 1),
+            (Build("sr:4", image, 1), 1),
             (Build("none", image, 1), 1),
             (Draw(new MatrixFamily { MaxRows = 20 }, image, 1), 1)
         );
