@@ -69,7 +69,7 @@ internal static class OperatorTable
         return new BatchOperator(
             (Build("box", image, 2), 2),
             (Build("sr:4", image, 1), 1),
-            (Build("none", image, 1), 1),
+            (Build("gray", image, 1), 1),
             (Draw(new MatrixFamily { MaxRows = 20 }, image, 1), 1)
         );
     }
