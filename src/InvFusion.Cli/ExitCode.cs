@@ -9,6 +9,7 @@ internal static class ExitCode
     public const int Configuration = 3;
     public const int Data = 4;
     public const int Native = 5;
+    public const int Diverged = 6;
     public const int Cancelled = 130;
 
     /// <summary>The code that an error ends the program with.</summary>
@@ -18,6 +19,7 @@ internal static class ExitCode
             ConfigurationException => Configuration,
             DataFormatException => Data,
             NativeRuntimeException => Native,
+            DivergenceException => Diverged,
             OperationCanceledException => Cancelled,
             IOException or UnauthorizedAccessException => Data,
             _ => Failure,

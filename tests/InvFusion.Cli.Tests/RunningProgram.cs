@@ -8,6 +8,7 @@ namespace InvFusion.Cli.Tests;
 internal sealed partial class RunningProgram : IDisposable
 {
     private const int Interrupt = 2; // SIGINT, what Ctrl-C sends
+    private const int Termination = 15; // SIGTERM
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(4); // many times what an idle machine needs
     private readonly Process _process;
     private readonly StringBuilder _error = new();
@@ -45,6 +46,9 @@ internal sealed partial class RunningProgram : IDisposable
 
     /// <summary>Presses Ctrl-C.</summary>
     public void PressCtrlC() => _ = Kill(_process.Id, Interrupt);
+
+    /// <summary>Asks the program to end, as a queue system or a container does.</summary>
+    public void Terminate() => _ = Kill(_process.Id, Termination);
 
     /// <summary>Waits for the end.</summary>
     public async Task<CliResult> End()

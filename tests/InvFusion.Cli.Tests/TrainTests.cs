@@ -2,6 +2,7 @@ using System.Text.Json;
 using InvFusion.Models;
 using InvFusion.Training;
 using Xunit;
+using static TorchSharp.torch;
 
 namespace InvFusion.Cli.Tests;
 
@@ -47,6 +48,33 @@ public sealed class TrainTests(CliWorld world)
     }
 
     [Fact]
+    public async Task AveragesOfAnyLengthComeFromTheSnapshotsOfARun()
+    {
+        WriteOptions(
+            "power.json",
+            images: 32,
+            o =>
+                o with
+                {
+                    PowerEma = new() { Stds = [0.05, 0.1], SnapshotImages = 8 },
+                }
+        );
+        (await world.Run("train --config power.json --out power --threads 1")).Expect(0);
+        var one = (await world.Run("model ema --run power --std 0.07 -o one.safetensors --json")).Expect(0);
+        Assert.Contains("one.safetensors: σ_rel 0.07 at image 32 from 8 snapshots", one.Error);
+        Assert.Equal(32, one.Json.GetProperty("averages")[0].GetProperty("images").GetInt64());
+        using (var network = NetworkFile.Load(world.At("one.safetensors")))
+            Assert.Equal(CliWorld.Size, network.Configuration.Resolution);
+        (await world.Run("model ema --run power --std 0.05,0.12 --images 16 -o two.safetensors")).Expect(0);
+        Assert.True(File.Exists(world.At("two-0.05.safetensors")) && File.Exists(world.At("two-0.12.safetensors")));
+        (await world.Run("model ema --run power --std 0.05,x -o no.safetensors")).Expect(3).ExpectOneErrorLine("--std|'x'");
+        (await world.Run("model ema --run images --std 0.05 -o no.safetensors"))
+            .Expect(3)
+            .ExpectOneErrorLine("images: has no snapshots|powerEma");
+        Assert.False(File.Exists(world.At("no.safetensors")));
+    }
+
+    [Fact]
     public async Task CtrlCEndsARunWithACheckpointThatItGoesOnFrom()
     {
         Assert.SkipWhen(OperatingSystem.IsWindows(), "sends SIGINT");
@@ -55,7 +83,7 @@ public sealed class TrainTests(CliWorld world)
         await program.Awaited();
         program.PressCtrlC();
         var ended = (await program.End()).Expect(130);
-        Assert.Contains("cancelled; 'train --out long' goes on", ended.ErrorLines[^1]);
+        Assert.Contains("cancelled; 'train --resume long' goes on", ended.ErrorLines[^1]);
 
         var state = Assert.Single(Directory.GetFiles(world.At("long"), "state-*.safetensors"));
         var seen = long.Parse(Path.GetFileNameWithoutExtension(state)["state-".Length..]);
@@ -68,7 +96,46 @@ public sealed class TrainTests(CliWorld world)
         Assert.Equal(seen + 8, StatsOf("long").Last());
     }
 
-    private void WriteOptions(string name, long images)
+    [Theory, InlineData("SIGTERM"), InlineData("suspend")]
+    public async Task AStopFromOutsideEndsARunWithACheckpoint(string how)
+    {
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "sends SIGTERM");
+        WriteOptions("stop.json", images: 1 << 24);
+        using var program = world.Start($"train --config stop.json --out {how} --threads 1", line => line.Contains(" images, loss"));
+        await program.Awaited();
+        if (how == "SIGTERM")
+            program.Terminate();
+        else
+            File.WriteAllText(world.At("suspend/suspend"), "");
+        var ended = (await program.End()).Expect(130);
+        Assert.Contains($"cancelled; 'train --resume {how}' goes on", ended.ErrorLines[^1]);
+        var state = Assert.Single(Directory.GetFiles(world.At(how), "state-*.safetensors"));
+        var seen = long.Parse(Path.GetFileNameWithoutExtension(state)["state-".Length..]);
+        Assert.Equal(StatsOf(how).Last(), seen);
+
+        var on = (await world.Run($"train --resume {how} --images {seen + 8}")).Expect(0);
+        Assert.Contains($"going on at image {seen}", on.ErrorLines[0]);
+        (await world.Run("train --resume nowhere")).Expect(3).ExpectOneErrorLine("--resume nowhere|no run");
+    }
+
+    [Fact]
+    public async Task ARunThatDivergesHasAnExitCodeOfItsOwn()
+    {
+        using (var network = NetworkFile.Load(world.At("model.safetensors")))
+        {
+            using (no_grad())
+                foreach (var parameter in network.parameters())
+                    parameter.fill_(1e30f);
+            NetworkFile.Save(world.At("wild.safetensors"), network.Configuration, network.state_dict());
+        }
+        WriteOptions("wild.json", images: 1 << 20, o => o with { WarmStart = "wild.safetensors" });
+        (await world.Run("train --config wild.json --out wild --threads 1 --quiet"))
+            .Expect(6)
+            .ExpectOneErrorLine("diverged|lower learning rate");
+        Assert.Single(Directory.GetFiles(world.At("wild"), "state-*.safetensors"));
+    }
+
+    private void WriteOptions(string name, long images, Func<TrainingOptions, TrainingOptions>? change = null)
     {
         var options = new TrainingOptions
         {
@@ -80,7 +147,7 @@ public sealed class TrainTests(CliWorld world)
             StatusImages = 8,
             CheckpointImages = 1 << 20,
         };
-        File.WriteAllText(world.At(name), options.ToJson());
+        File.WriteAllText(world.At(name), (change?.Invoke(options) ?? options).ToJson());
     }
 
     private long[] StatsOf(string run) =>

@@ -23,8 +23,12 @@ internal static class TrainCommand
         var batch = new Option<int?>("--batch") { Description = "Images of one pass" };
         var rate = new Option<double?>("--lr") { Description = "Learning rate" };
         var warm = new Option<string?>("--warm-start") { Description = "Start from the weights of this network file" };
+        var resume = new Option<string?>("--resume") { Description = "Go on with the run in this folder, instead of --out" };
         var seed = new Option<ulong?>("--seed") { Description = "Seed of everything random" };
-        var command = new Command("train", "Trains a network; run again with the same --out to go on")
+        var command = new Command(
+            "train",
+            "Trains a network; Ctrl-C, SIGTERM or a file 'suspend' in the folder end it with a checkpoint (exit code 130), --resume goes on"
+        )
         {
             config,
             data,
@@ -34,6 +38,7 @@ internal static class TrainCommand
             batch,
             rate,
             warm,
+            resume,
             seed,
             options.DeviceName,
             options.Threads,
@@ -45,7 +50,7 @@ internal static class TrainCommand
             (parsed, cancellation) =>
             {
                 var reporter = new Reporter(parsed.GetValue(options.Quiet));
-                var folder = parsed.GetValue(options.Out)!;
+                var folder = Folder(parsed.GetValue(resume), parsed.GetValue(options.Out)!);
                 options.StartTorch(parsed);
                 var run = Base(folder, parsed.GetValue(config), parsed.GetValue(data), parsed.GetValue(preset), parsed.GetValue(kind));
                 run = run with
@@ -65,13 +70,24 @@ internal static class TrainCommand
                 var cancelled = trainer.ImagesSeen < run.Images;
                 reporter.Line($"{folder}: network-ema.safetensors after {trainer.ImagesSeen} images");
                 if (cancelled)
-                    reporter.Line($"cancelled; 'train --out {folder}' goes on");
+                    reporter.Line($"cancelled; 'train --resume {folder}' goes on");
                 if (parsed.GetValue(options.Json))
                     JsonText.Print(Json(folder, trainer.ImagesSeen, run.Images, lines.Last, cancelled));
                 return cancelled ? ExitCode.Cancelled : ExitCode.Success;
             }
         );
         return command;
+    }
+
+    private static string Folder(string? resume, string folder)
+    {
+        if (resume is null)
+            return folder;
+        if (!File.Exists(Path.Combine(resume, "options.json")))
+            throw new ConfigurationException(
+                $"--resume {resume}: has no run (no options.json); 'train --config FILE --out FOLDER' starts one"
+            );
+        return resume;
     }
 
     private static TrainingOptions Base(string folder, string? config, string? data, string? preset, NetworkKind? kind)
@@ -88,7 +104,12 @@ internal static class TrainCommand
             throw new ConfigurationException(
                 "train: give --config FILE, or --data and --preset, or --out with a run that was started before"
             );
-        return new TrainingOptions { Data = data, Network = NetworkPresets.Get(preset, kind ?? NetworkKind.InvFusion) };
+        return new TrainingOptions
+        {
+            Data = data,
+            Network = NetworkPresets.Get(preset, kind ?? NetworkKind.InvFusion),
+            PowerEma = new() { Stds = [0.05, 0.1] },
+        };
     }
 
     // The last status is null where there was nothing left to train.

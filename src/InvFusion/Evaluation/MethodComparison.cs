@@ -144,7 +144,8 @@ public sealed class MethodComparison
             Noise = new SampleNoise(batch.Seeds, _options.Device),
             Problem = new(op, batch.Measurements, _options.SigmaY),
         };
-        var denoiser = new NetworkDenoiser(c.Network, c.Kind.Conditional ? new(op, batch.Measurements) : Conditioning.None);
+        var known = new Conditioning(op, batch.Measurements) { NoiseLevel = tensor([(float)_options.SigmaY], device: _options.Device) };
+        var denoiser = new NetworkDenoiser(c.Network, c.Kind.Conditional ? known : Conditioning.None);
         return Samplers.Create(c.Method, c.Options).Sample(denoiser, request, progress, cancellation);
     }
 

@@ -18,6 +18,9 @@ public sealed record Conditioning(
     /// <summary>Nothing known.</summary>
     public static Conditioning None { get; } = new();
 
+    /// <summary>σ_y of each measurement, <c>[B]</c> or <c>[1]</c>, in units of the images, for a network that is told; null is 0.</summary>
+    public Tensor? NoiseLevel { get; init; }
+
     /// <summary>
     /// H⁺y as the network is given it, <c>[B or 1, C, H, W]</c>, from <see cref="PreconditionedNetwork.MeasuredImage"/>; null lets the network compute it anew
     /// at every evaluation.

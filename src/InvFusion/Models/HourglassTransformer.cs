@@ -12,6 +12,12 @@ public sealed class HourglassTransformer : nn.Module
     /// <summary>Length of the augmentation vector.</summary>
     internal const int AugmentationParameters = 9;
 
+    /// <summary>What the names of the weights begin with that a network without <see cref="NetworkConfiguration.NoiseConditioning"/> lacks.</summary>
+    internal const string NoiseConditioningPrefix = "unet.sigma_y_";
+
+    // σ_y is told as ln(1 + σ_y/0.01)/4: smooth at 0, like c_noise far above.
+    private const double SigmaYUnit = 0.01;
+
     private readonly NetworkConfiguration _configuration;
 
     [ComponentName(Name = "patch_in")]
@@ -31,6 +37,12 @@ public sealed class HourglassTransformer : nn.Module
 
     [ComponentName(Name = "class_emb")]
     private readonly Embedding? _classEmb;
+
+    [ComponentName(Name = "sigma_y_emb")]
+    private readonly FourierFeatures? _sigmaYEmb;
+
+    [ComponentName(Name = "sigma_y_in_proj")]
+    private readonly Modules.Linear? _sigmaYInProj;
 
     [ComponentName(Name = "mapping")]
     private readonly MappingNetwork _mapping;
@@ -71,6 +83,11 @@ public sealed class HourglassTransformer : nn.Module
         _augInProj = new(c.MappingWidth, c.MappingWidth);
         if (c.Classes > 0)
             _classEmb = nn.Embedding(c.Classes + 1, c.MappingWidth);
+        if (c.NoiseConditioning)
+        {
+            _sigmaYEmb = new(1, c.MappingWidth);
+            _sigmaYInProj = new(c.MappingWidth, c.MappingWidth, zero: true); // a network that was trained without goes on as it was
+        }
         _mapping = new(c.MappingDepth, c.MappingWidth, c.MappingHiddenWidth > 0 ? c.MappingHiddenWidth : 3 * c.MappingWidth, c.Dropout);
         _downLevels = new([.. Enumerable.Range(0, last).Select(Layers)]);
         _upLevels = new([.. Enumerable.Range(0, last).Select(Layers)]);
@@ -104,10 +121,18 @@ public sealed class HourglassTransformer : nn.Module
     /// <param name="noise">c_noise = ln(σ)/4.</param>
     /// <param name="conditioning">What is known beside the image.</param>
     /// <param name="computeType">Type of the products; the residual stream stays in float32.</param>
-    public Tensor Forward(Tensor input, Tensor noise, Conditioning conditioning, ScalarType computeType)
+    /// <param name="checkpoints">Computes layers anew on the way back; null keeps their activations.</param>
+    public Tensor Forward(
+        Tensor input,
+        Tensor noise,
+        Conditioning conditioning,
+        ScalarType computeType,
+        LayerCheckpoints? checkpoints = null
+    )
     {
         using var scope = NewDisposeScope();
-        var context = new LayerContext(Condition(noise, conditioning), conditioning.Operator, conditioning.Measurements, computeType);
+        var (op, y) = (conditioning.Operator, conditioning.Measurements);
+        var context = new LayerContext(Condition(noise, conditioning), op, y, computeType, checkpoints);
         var x = _patchIn.call(input.to_type(computeType)).to_type(ScalarType.Float32);
         var positions = new List<Tensor> { AxialRope.Positions((int)x.shape[1], (int)x.shape[2], x.device) };
         var skips = new List<Tensor>();
@@ -132,7 +157,7 @@ public sealed class HourglassTransformer : nn.Module
         return x;
     }
 
-    // cond = Mapping(time + augmentation + class), <c>[B, c]</c>.
+    // cond = Mapping(time + augmentation + class + σ_y), <c>[B, c]</c>.
     private Tensor Condition(Tensor noise, Conditioning c)
     {
         using var scope = NewDisposeScope();
@@ -144,6 +169,11 @@ public sealed class HourglassTransformer : nn.Module
                 + _classEmb.call(
                     c.ClassLabels ?? full([noise.shape[0]], _configuration.Classes, dtype: ScalarType.Int64, device: noise.device)
                 );
+        if (_sigmaYEmb is not null)
+        {
+            var sigmaY = c.NoiseLevel ?? zeros([1], device: noise.device);
+            sum = sum + _sigmaYInProj!.call(_sigmaYEmb.call((sigmaY / SigmaYUnit).log1p().unsqueeze(-1) / 4));
+        }
         return _mapping.call(sum).MoveToOuterDisposeScope();
     }
 }

@@ -50,6 +50,9 @@ public sealed record NetworkConfiguration
     /// </summary>
     public int LinearEstimateSteps { get; init; }
 
+    /// <summary>Tells the network σ_y, the noise of the measurement. Not in the paper; off, the network has no weights for it.</summary>
+    public bool NoiseConditioning { get; init; }
+
     /// <summary>Dropout in training.</summary>
     public double Dropout { get; init; } = 0.05;
 
@@ -96,6 +99,11 @@ public sealed record NetworkConfiguration
         Require(
             !MeasurementSkip || Kind != NetworkKind.Unconditional,
             "measurementSkip",
+            "is true; an unconditional network is given no measurement"
+        );
+        Require(
+            !NoiseConditioning || Kind != NetworkKind.Unconditional,
+            "noiseConditioning",
             "is true; an unconditional network is given no measurement"
         );
         Require(LinearEstimateSteps is >= 0 and <= 1000, "linearEstimateSteps", $"is {LinearEstimateSteps}; it must be 0 to 1000");

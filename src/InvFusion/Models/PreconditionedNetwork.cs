@@ -41,6 +41,9 @@ public sealed class PreconditionedNetwork : nn.Module
     /// <summary>Type of the matrix products inside F; x, D, norms and the residual stream stay in float32.</summary>
     public ScalarType ComputeType { get; set; } = ScalarType.Float32;
 
+    /// <summary>Computes layers anew on the way back of the next pass; null keeps their activations.</summary>
+    public LayerCheckpoints? Checkpoints { get; set; }
+
     /// <summary>The denoised image, and behind it the raw direction images of an NPPC network.</summary>
     /// <param name="x">Noisy images, <c>[B, C, H, W]</c> float32.</param>
     /// <param name="sigma">Noise level, <c>[B]</c> or <c>[1]</c> float32, in units of the images.</param>
@@ -71,7 +74,7 @@ public sealed class PreconditionedNetwork : nn.Module
     {
         using var scope = NewDisposeScope();
         var input = measured is null ? scaled : cat([scaled, measured], 1);
-        var output = _unet.Forward(input.permute(0, 2, 3, 1).contiguous(), noise, conditioning, ComputeType);
+        var output = _unet.Forward(input.permute(0, 2, 3, 1).contiguous(), noise, conditioning, ComputeType, Checkpoints);
         return output.permute(0, 3, 1, 2).contiguous().MoveToOuterDisposeScope();
     }
 
@@ -119,6 +122,8 @@ public sealed class PreconditionedNetwork : nn.Module
             Require(y.dim() == 3 && y.shape[0] == batch && y.shape[1] == 1, y, $"measurements must be [{batch}, 1, O]");
         if (c.ClassLabels is { } labels)
             Require(labels.dim() == 1 && labels.shape[0] == batch, labels, $"class labels must be [{batch}]");
+        if (c.NoiseLevel is { } level)
+            Require(level.dim() == 1 && (level.shape[0] == batch || level.shape[0] == 1), level, $"σ_y must be [{batch}] or [1]");
         if (c.Augmentation is { } a)
             Require(
                 a.dim() == 2 && (a.shape[0] == batch || a.shape[0] == 1) && a.shape[1] == HourglassTransformer.AugmentationParameters,

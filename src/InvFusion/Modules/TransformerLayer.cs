@@ -24,7 +24,12 @@ public sealed class TransformerLayer : nn.Module
     }
 
     /// <summary>Applies the layer to tokens <c>[B, h, w, d]</c>.</summary>
-    public Tensor Forward(Tensor tokens, Tensor positions, LayerContext context)
+    public Tensor Forward(Tensor tokens, Tensor positions, LayerContext context) =>
+        context.Checkpoints is { } checkpoints && is_grad_enabled()
+            ? checkpoints.Run((t, c, p) => Compute(t, p, context with { Condition = c }), tokens, context.Condition, positions)
+            : Compute(tokens, positions, context);
+
+    private Tensor Compute(Tensor tokens, Tensor positions, LayerContext context)
     {
         using var scope = NewDisposeScope();
         var joint = JointFeatures.None;
@@ -89,4 +94,11 @@ public sealed record LayerShape(
 /// <param name="Operator">H, or null.</param>
 /// <param name="Measurements">y, <c>[B, 1, O]</c>, or null.</param>
 /// <param name="ComputeType">Type of the products.</param>
-public sealed record LayerContext(Tensor Condition, LinearOperator? Operator, Tensor? Measurements, ScalarType ComputeType);
+/// <param name="Checkpoints">Computes layers anew on the way back; null keeps their activations.</param>
+public sealed record LayerContext(
+    Tensor Condition,
+    LinearOperator? Operator,
+    Tensor? Measurements,
+    ScalarType ComputeType,
+    LayerCheckpoints? Checkpoints = null
+);

@@ -54,9 +54,9 @@ internal sealed class RestoreDenoiser(PreconditionedNetwork network, Preconditio
     }
 
     // H⁺y is the same for all samples and branches: it is computed for one image.
-    private static Conditioning Known(PreconditionedNetwork network, LinearOperator? op, Tensor? y)
+    private Conditioning Known(PreconditionedNetwork network, LinearOperator? op, Tensor? y)
     {
-        var one = new Conditioning(op, y);
+        var one = new Conditioning(op, y) { NoiseLevel = tensor([(float)options.SigmaY], device: network.Device) };
         return one with { MeasuredImage = network.MeasuredImage(one) };
     }
 

@@ -1,6 +1,4 @@
-using InvFusion.Diffusion;
 using InvFusion.Models;
-using InvFusion.Runtime;
 using static TorchSharp.torch;
 
 namespace InvFusion.Training;
@@ -13,20 +11,6 @@ public sealed record EdmLoss
 
     /// <summary>Standard deviation of ln σ.</summary>
     public double LogSigmaStd { get; init; } = 1.6;
-
-    /// <summary>
-    /// Share of the samples that are trained at the σ of <see cref="MmseEstimator"/> instead, which the normal reaches once in thousands of draws. 0 in EDM2.
-    /// </summary>
-    public double MmseShare { get; init; }
-
-    /// <summary>Draws the standard normal of a sample that chooses its σ.</summary>
-    internal double DrawNormal(RandomStream stream)
-    {
-        var normal = stream.NextNormal();
-        if (MmseShare > 0 && stream.NextUniform() < MmseShare)
-            return (Math.Log(MmseEstimator.Sigma) - LogSigmaMean) / LogSigmaStd;
-        return normal;
-    }
 
     /// <summary>Evaluates the loss of each pixel.</summary>
     /// <param name="network">D and logvar.</param>
@@ -44,16 +28,9 @@ public sealed record EdmLoss
         var logVariance = network.LogVariance(sigma);
         var weight = (level.square() + data * data) / (level * data).square(); // λ(σ), EDM table 1
         var loss = weight / logVariance.exp() * (denoised - images).square() + logVariance;
-        return new(loss.MoveToOuterDisposeScope(), denoised.MoveToOuterDisposeScope(), logVariance.MoveToOuterDisposeScope());
+        return new(loss.MoveToOuterDisposeScope(), denoised.MoveToOuterDisposeScope())
+        {
+            LogVariance = logVariance.MoveToOuterDisposeScope(),
+        };
     }
-}
-
-/// <summary>What a loss gives for a batch.</summary>
-/// <param name="Loss">Loss of each pixel, <c>[B, C, H, W]</c>.</param>
-/// <param name="Denoised">D, <c>[B, C, H, W]</c>.</param>
-/// <param name="LogVariance">logvar(σ), <c>[B, 1, 1, 1]</c>.</param>
-public sealed record LossTerms(Tensor Loss, Tensor Denoised, Tensor LogVariance)
-{
-    /// <summary>The number whose gradient is taken: summed over pixels and samples, divided by the images of the step.</summary>
-    public Tensor Scalar(double imagesOfStep) => Loss.sum() / imagesOfStep;
 }

@@ -41,4 +41,26 @@ public static class NppcLoss
 /// <param name="Mean">The mean, <c>[B, C, H, W]</c>.</param>
 /// <param name="Direction">Σ_k (1 - ⟨ê, w_k⟩²), <c>[B]</c>.</param>
 /// <param name="Variance">Σ_k ((s_k/‖e‖)² - ⟨ê, w_k⟩²)², <c>[B]</c>.</param>
-public sealed record NppcTerms(Tensor Loss, Tensor Mean, Tensor Direction, Tensor Variance);
+public sealed record NppcTerms(Tensor Loss, Tensor Mean, Tensor Direction, Tensor Variance)
+{
+    private const double DirectionRamp = 1 << 5; // in batches
+    private const double VarianceRamp = 1 << 6;
+    private const double VarianceShare = 0.1;
+
+    /// <summary>The terms with the weights of a step: W·min(step/2⁵, 1)² for the directions, 0.1·W·min(step/2⁶, 1)² for the variances.</summary>
+    /// <param name="weight">W.</param>
+    /// <param name="steps">Optimizer steps before this one.</param>
+    public LossTerms Weigh(double weight, long steps)
+    {
+        using var scope = NewDisposeScope();
+        var extra = Direction * (weight * Ramp(steps, DirectionRamp)) + Variance * (VarianceShare * weight * Ramp(steps, VarianceRamp));
+        return new(Loss, Mean)
+        {
+            Direction = Direction,
+            Variance = Variance,
+            Extra = extra.MoveToOuterDisposeScope(),
+        };
+    }
+
+    private static double Ramp(long steps, double length) => Math.Pow(Math.Min(steps / length, 1), 2);
+}

@@ -8,19 +8,23 @@ using static TorchSharp.torch;
 
 namespace InvFusion.Training;
 
-/// <summary>A picture of what the averaged weights can do: truth, H⁺y and two posterior samples of the first images of the set, one family a row.</summary>
+/// <summary>
+/// A picture of what the averaged weights can do with the first images of the set, one family a row: truth, H⁺y, and what the loss trains for (two posterior
+/// samples, the mean, or the mean and both ways along its first directions).
+/// </summary>
 internal sealed class SampleGrid(PreconditionedNetwork network, TrainingOptions options, IImageSet images)
 {
     private const int Samples = 2;
     private const int Steps = 18;
+    private const int ShownDirections = 2;
 
-    /// <summary>Draws the grid with the weights as they are and writes it.</summary>
-    public void Save(string path, string title)
+    /// <summary>Draws the grid with the weights as they are.</summary>
+    public RgbImage Draw(string title)
     {
         var sheet = new ContactSheet
         {
             Title = title,
-            Columns = ["truth", "H⁺y", "sample", "sample"],
+            Columns = ["truth", "H⁺y", .. Columns()],
             MinimumSide = 128,
         };
         network.eval();
@@ -33,8 +37,18 @@ internal sealed class SampleGrid(PreconditionedNetwork network, TrainingOptions 
         {
             network.train();
         }
-        sheet.Save(path);
+        return sheet.Render();
     }
+
+    private IEnumerable<string> Columns() =>
+        options.Loss.Kind switch
+        {
+            LossKind.Mmse => ["mean"],
+            LossKind.Nppc => ["mean", .. Enumerable.Range(1, Shown).SelectMany(k => new[] { $"- w{k}", $"+ w{k}" })],
+            _ => Enumerable.Repeat("sample", Samples),
+        };
+
+    private int Shown => Math.Min(ShownDirections, network.Configuration.Directions);
 
     private List<RgbImage> Row(int index, string family)
     {
@@ -51,11 +65,33 @@ internal sealed class SampleGrid(PreconditionedNetwork network, TrainingOptions 
             .Create(family, options.SharedDegradations)
             .Draw(shape, streams, new RandomStream(options.Seed), device);
         var y = op.Apply(truth.unsqueeze(1));
-        var label = n.Classes > 0 ? full([Samples], images.Label(index), dtype: ScalarType.Int64, device: device) : null;
+        var count = options.Loss.Kind == LossKind.Edm ? Samples : 1;
+        var label = n.Classes > 0 ? full([count], images.Label(index), dtype: ScalarType.Int64, device: device) : null;
         var conditioning =
-            n.Kind == NetworkKind.Unconditional ? new Conditioning(ClassLabels: label) : new(op, y.expand(Samples, -1, -1), label);
-        var request = new SamplingRequest { Image = shape, Noise = new SampleNoise([0, 1], device) };
-        using var result = new EdmSampler(new EdmOptions { Steps = Steps }).Sample(new NetworkDenoiser(network, conditioning), request);
-        return [.. new[] { truth[0], op.PseudoInverse(y)[0, 0], result.Images[0], result.Images[1] }.Select(Pictures.FromTensor)];
+            n.Kind == NetworkKind.Unconditional ? new Conditioning(ClassLabels: label) : new(op, y.expand(count, -1, -1), label);
+        var request = new SamplingRequest
+        {
+            Image = shape,
+            Noise = new SampleNoise([.. Enumerable.Range(0, count).Select(i => (ulong)i)], device),
+        };
+        using var result = Sampler().Sample(new NetworkDenoiser(network, conditioning), request);
+        return [.. new[] { truth[0], op.PseudoInverse(y)[0, 0] }.Concat(Results(result)).Select(Pictures.FromTensor)];
+    }
+
+    private ISampler Sampler() =>
+        options.Loss.Kind switch
+        {
+            LossKind.Mmse => new MmseEstimator(),
+            LossKind.Nppc => new NppcEstimator(),
+            _ => new EdmSampler(new EdmOptions { Steps = Steps }),
+        };
+
+    private IEnumerable<Tensor> Results(SamplingResult result)
+    {
+        foreach (var image in result.Images.unbind(0))
+            yield return image;
+        for (var k = 0; k < (result.Directions is null ? 0 : Shown); k++)
+            foreach (var sign in (int[])[-1, 1])
+                yield return result.Images[0] + result.Directions![0, k] * sign;
     }
 }

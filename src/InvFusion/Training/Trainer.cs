@@ -1,8 +1,11 @@
 using System.Diagnostics;
+using System.Globalization;
 using InvFusion.Data;
 using InvFusion.Formats.IO;
+using InvFusion.Imaging;
 using InvFusion.Models;
 using InvFusion.Runtime;
+using InvFusion.Training.Averages;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -11,14 +14,18 @@ namespace InvFusion.Training;
 /// <summary>A training run in a folder: starts, goes on from the newest whole checkpoint, and ends with one when cancelled.</summary>
 public sealed class Trainer : IDisposable
 {
-    private const int PatienceForNonFiniteLoss = 20;
+    private const int Patience = 20; // passes in a row with a diverged loss
+    private const double DivergedLoss = 1e5; // of a pixel; it is near 1 for a network that knows nothing
+    private const string SuspendFile = "suspend";
     private const long BytesOfAStep = 32 << 20; // managed ones: handles of tensors, images of the loader
+    private const string AverageFile = "network-ema.safetensors";
     private readonly TrainingOptions _options;
     private readonly string _folder;
     private readonly IImageSet _images;
     private readonly PreconditionedNetwork _network;
     private readonly FlatParameters _parameters;
     private readonly FlatAdam _adam;
+    private readonly PowerAverages _averages;
     private readonly StatsFile _stats;
     private double _earlierSeconds;
     private long _seen;
@@ -52,6 +59,7 @@ public sealed class Trainer : IDisposable
         if (options.WarmStart is { } start)
             LoadWeights(start);
         _adam = new(_parameters);
+        _averages = new(_parameters, options.PowerEma.Stds);
         _stats = new(Path.Combine(folder, "stats.jsonl"));
         try
         {
@@ -70,10 +78,13 @@ public sealed class Trainer : IDisposable
     /// <summary>The network in training; its weights are the current ones, not the average.</summary>
     public PreconditionedNetwork Network => _network;
 
-    /// <summary>Trains until the run's images are seen or the token is cancelled; ends with a checkpoint in both cases.</summary>
+    /// <summary>
+    /// Trains until the run's images are seen, the token is cancelled or a file <c>suspend</c> is in the folder (it is then removed); ends with a checkpoint in
+    /// every case.
+    /// </summary>
     /// <param name="progress">Told at every status.</param>
     /// <param name="cancellation">Ends the run after the current step.</param>
-    /// <exception cref="DivergenceException">The loss stayed NaN or infinite; the last checkpoint is usable.</exception>
+    /// <exception cref="DivergenceException">The loss left all bounds for good; the last checkpoint is from before.</exception>
     public void Run(IProgress<TrainingStatus>? progress = null, CancellationToken cancellation = default)
     {
         var loaderOptions = new LoaderOptions
@@ -81,70 +92,88 @@ public sealed class Trainer : IDisposable
             BatchSize = _options.Batch,
             Seed = _options.Seed,
             StartCounter = _seen,
-            HorizontalFlip = _options.HorizontalFlip,
+            HorizontalFlip = _options.HorizontalFlip && _options.Augmentation == 0,
         };
         using var loader = new PrefetchingLoader(_images, loaderOptions);
         var step = new TrainingStep(_network, _options, _parameters.Values.device);
         var clock = Stopwatch.StartNew();
         var window = new StatusWindow(_seen, clock.Elapsed);
-        var nonFinite = 0; // passes in a row, over windows too
-        while (_seen < _options.Images && !cancellation.IsCancellationRequested)
+        var diverged = 0; // passes in a row, over windows too
+        using var events = new RunEvents(_folder, _seen);
+        CodeVersion.Append(_folder, _seen, _parameters.Values.device.ToString());
+        if (_saved < 0)
+            SaveCheckpoint(0); // to go back to if the run diverges before its first checkpoint
+        while (_seen < _options.Images && !StopRequested(cancellation))
         {
             using var pause = CollectionPause.Begin(BytesOfAStep);
             for (var round = 0; round < _options.Rounds; round++)
             {
                 var pass = step.Accumulate(loader.Next(CancellationToken.None));
-                nonFinite = double.IsFinite(pass.Loss) ? 0 : nonFinite + 1;
+                diverged = pass.Loss < DivergedLoss ? 0 : diverged + 1; // NaN too
                 window.Add(pass);
             }
             var rate = _options.LearningRate.OfStep(_seen, _options.StepImages, _options.Images);
             _seen += _options.StepImages;
             var beta = _options.Ema.Beta(_seen, _options.StepImages);
             window.Skipped += _adam.Step(rate, beta);
-            if (nonFinite >= PatienceForNonFiniteLoss)
+            _averages.Update(_seen, _options.StepImages);
+            if (diverged >= Patience)
                 throw new DivergenceException(
-                    $"training diverged: the loss was not finite for {nonFinite} passes up to image {_seen}; go on from the last checkpoint in {_folder} with a lower learning rate"
+                    $"training diverged: the loss was above {DivergedLoss:G} or no number for {diverged} passes up to image {_seen}; the checkpoint in {_folder} is from before: start a new run with a lower learning rate and warmStart {Path.Combine(_folder, AverageFile)}"
                 );
             if (Crossed(_options.StatusImages) || _seen >= _options.Images)
             {
-                var status = window.Close(_seen, _options.Images, rate, beta, clock.Elapsed, _earlierSeconds);
+                var status = window.Close(_seen, _options, rate, beta, clock.Elapsed, _earlierSeconds);
                 _stats.Append(status);
+                events.Add(status);
                 progress?.Report(status);
                 window = new(_seen, clock.Elapsed);
             }
             if (_options.GridImages > 0 && Crossed(_options.GridImages))
-                SaveGrid();
+                SaveGrid(events);
+            if (diverged > 0)
+                continue; // nothing of it goes into a file
+            if (Crossed(_options.PowerEma.SnapshotImages) || _seen >= _options.Images)
+                SaveSnapshots();
             if (Crossed(_options.CheckpointImages))
                 SaveCheckpoint(clock.Elapsed.TotalSeconds);
         }
         if (_saved != _seen)
             SaveCheckpoint(clock.Elapsed.TotalSeconds);
+        File.Delete(Path.Combine(_folder, SuspendFile));
         _earlierSeconds += clock.Elapsed.TotalSeconds;
     }
 
     /// <summary>Writes the averaged weights as a network file.</summary>
-    public void SaveAverage(string path)
+    public void SaveAverage(string path) =>
+        SaveNetwork(path, _adam.Average, new() { ["invfusion.images"] = _seen.ToString(CultureInfo.InvariantCulture) });
+
+    private void SaveSnapshots()
+    {
+        foreach (var (std, weights) in _averages.Tracked)
+            SaveNetwork(AverageSnapshot.PathOf(_folder, _seen, std), weights, AverageSnapshot.Metadata(new(_seen, std)));
+    }
+
+    private void SaveNetwork(string path, Tensor weights, Dictionary<string, string> metadata)
     {
         using var scope = NewDisposeScope();
-        var state = _network.named_buffers().Select(b => KeyValuePair.Create(b.name, b.buffer)).Concat(_parameters.Named(_adam.Average));
-        var metadata = new Dictionary<string, string>
-        {
-            ["invfusion.images"] = _seen.ToString(),
-            ["invfusion.degradations"] = string.Join(",", _options.Degradations),
-        };
+        var state = _network.named_buffers().Select(b => KeyValuePair.Create(b.name, b.buffer)).Concat(_parameters.Named(weights));
+        metadata["invfusion.loss"] = _options.Loss.Kind.ToString();
+        metadata["invfusion.degradations"] = string.Join(",", _options.Degradations);
         NetworkFile.Save(path, _options.Network, state, metadata: metadata);
     }
 
     // The averaged weights take the place of the current ones while the grid is drawn; the copy brings these back to the bit.
-    private void SaveGrid()
+    private void SaveGrid(RunEvents events)
     {
         using var noGrad = no_grad();
         using var current = _parameters.Values.clone();
         _parameters.Values.copy_(_adam.Average);
         try
         {
-            var grid = new SampleGrid(_network, _options, _images);
-            grid.Save(Path.Combine(_folder, $"grid-{_seen:D12}.png"), $"{_seen} images");
+            var grid = new SampleGrid(_network, _options, _images).Draw($"{_seen} images");
+            ImageEncoder.Save(grid, Path.Combine(_folder, $"grid-{_seen:D12}.png"));
+            events.Add(_seen, grid);
         }
         finally
         {
@@ -152,13 +181,18 @@ public sealed class Trainer : IDisposable
         }
     }
 
+    private bool StopRequested(CancellationToken cancellation) =>
+        cancellation.IsCancellationRequested || File.Exists(Path.Combine(_folder, SuspendFile));
+
     private bool Crossed(long interval) => _seen / interval != (_seen - _options.StepImages) / interval;
 
     private void SaveCheckpoint(double seconds)
     {
-        TrainingCheckpoint.Save(TrainingCheckpoint.PathOf(_folder, _seen), _network, _adam, _seen, _earlierSeconds + seconds);
-        SaveAverage(Path.Combine(_folder, "network-ema.safetensors"));
+        TrainingCheckpoint.Save(TrainingCheckpoint.PathOf(_folder, _seen), _network, _adam, _averages, _seen, _earlierSeconds + seconds);
+        SaveAverage(Path.Combine(_folder, AverageFile));
         TrainingCheckpoint.Prune(_folder, _options.KeepCheckpoints);
+        if (_seen > 0)
+            File.Delete(TrainingCheckpoint.PathOf(_folder, 0));
         _saved = _seen;
     }
 
@@ -173,7 +207,7 @@ public sealed class Trainer : IDisposable
         {
             try
             {
-                (_seen, _earlierSeconds) = TrainingCheckpoint.Load(checkpoint, _network, _adam);
+                (_seen, _earlierSeconds) = TrainingCheckpoint.Load(checkpoint, _network, _adam, _averages);
                 _saved = _seen;
                 break;
             }
@@ -185,17 +219,25 @@ public sealed class Trainer : IDisposable
             }
         }
         _stats.TruncateAfter(_seen);
+        AverageSnapshot.DropAfter(_folder, _seen);
     }
 
     private void LoadWeights(string path)
     {
         using var file = Formats.Safetensors.SafetensorsFile.Open(path);
-        NetworkFile.CopyInto(_network, file, path);
+        // A network that was not told σ_y goes on as it was: what tells it starts at zero.
+        NetworkFile.CopyInto(
+            _network,
+            file,
+            path,
+            optional: name => name.StartsWith(HourglassTransformer.NoiseConditioningPrefix, StringComparison.Ordinal)
+        );
     }
 
     /// <inheritdoc/>
     public void Dispose()
     {
+        _averages.Dispose();
         _adam.Dispose();
         _parameters.Dispose();
         _network.Dispose();

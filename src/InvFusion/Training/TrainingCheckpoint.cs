@@ -1,10 +1,10 @@
 using System.Globalization;
-using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using System.Text;
 using InvFusion.Formats;
 using InvFusion.Formats.Safetensors;
 using InvFusion.Models;
+using InvFusion.Training.Averages;
 using static TorchSharp.torch;
 
 namespace InvFusion.Training;
@@ -25,9 +25,9 @@ internal static class TrainingCheckpoint
     public static string[] Find(string folder) =>
         Directory.Exists(folder) ? [.. Directory.GetFiles(folder, Pattern).OrderDescending(StringComparer.Ordinal)] : [];
 
-    public static void Save(string path, PreconditionedNetwork network, FlatAdam adam, long images, double seconds)
+    public static void Save(string path, PreconditionedNetwork network, FlatAdam adam, PowerAverages averages, long images, double seconds)
     {
-        var tensors = Contents(network, adam).ToArray();
+        var tensors = Contents(network, adam, averages).ToArray();
         var metadata = new Dictionary<string, string>
         {
             [NetworkFile.ConfigurationKey] = network.Configuration.ToJson(),
@@ -43,7 +43,7 @@ internal static class TrainingCheckpoint
     /// <summary>Restores network and optimizer.</summary>
     /// <exception cref="DataFormatException">The file is torn.</exception>
     /// <exception cref="ConfigurationException">It belongs to another network.</exception>
-    public static (long Images, double Seconds) Load(string path, PreconditionedNetwork network, FlatAdam adam)
+    public static (long Images, double Seconds) Load(string path, PreconditionedNetwork network, FlatAdam adam, PowerAverages averages)
     {
         using var file = SafetensorsFile.Open(path);
         Verify(file, path);
@@ -53,12 +53,16 @@ internal static class TrainingCheckpoint
             steps = long.Parse(file.Metadata["steps"], CultureInfo.InvariantCulture);
         var seconds = double.Parse(file.Metadata["seconds"], CultureInfo.InvariantCulture);
         NetworkFile.CopyInto(network, file, path, NetworkPrefix);
-        foreach (var (name, flat) in Flat(adam))
+        foreach (var (name, flat) in Flat(adam, averages))
         {
-            var source = MemoryMarshal.Cast<byte, float>(file.Bytes(name));
-            if (source.Length != flat.NumberOfElements)
-                throw new DataFormatException($"{path}: '{name}' has {source.Length} numbers, the network {flat.NumberOfElements}");
-            source.CopyTo(MemoryMarshal.Cast<byte, float>(flat.bytes));
+            if (!file.Tensors.ContainsKey(name))
+                throw new ConfigurationException($"{path}: has no '{name}'; the run was started without it, start in a new folder");
+            using var source = tensor(file.ReadSingles(name));
+            if (source.NumberOfElements != flat.NumberOfElements)
+                throw new DataFormatException(
+                    $"{path}: '{name}' has {source.NumberOfElements} numbers, the network {flat.NumberOfElements}"
+                );
+            flat.copy_(source);
         }
         adam.Steps = steps;
         return (images, seconds);
@@ -101,11 +105,19 @@ internal static class TrainingCheckpoint
         return Convert.ToHexString(SHA256.HashData(Encoding.UTF8.GetBytes(text)));
     }
 
-    private static IEnumerable<KeyValuePair<string, Tensor>> Contents(PreconditionedNetwork network, FlatAdam adam) =>
-        network.state_dict().Select(p => KeyValuePair.Create(NetworkPrefix + p.Key, p.Value)).Concat(Flat(adam));
+    private static IEnumerable<KeyValuePair<string, Tensor>> Contents(
+        PreconditionedNetwork network,
+        FlatAdam adam,
+        PowerAverages averages
+    ) => network.state_dict().Select(p => KeyValuePair.Create(NetworkPrefix + p.Key, p.Value)).Concat(Flat(adam, averages));
 
-    private static IEnumerable<KeyValuePair<string, Tensor>> Flat(FlatAdam adam) =>
-        [new("adam/first", adam.FirstMoment), new("adam/second", adam.SecondMoment), new("ema", adam.Average)];
+    private static IEnumerable<KeyValuePair<string, Tensor>> Flat(FlatAdam adam, PowerAverages averages) =>
+        [
+            new("adam/first", adam.FirstMoment),
+            new("adam/second", adam.SecondMoment),
+            new("ema", adam.Average),
+            .. averages.Tracked.Select(a => KeyValuePair.Create(string.Create(CultureInfo.InvariantCulture, $"ema/{a.Std:R}"), a.Weights)),
+        ];
 
     private static string Checksum(IEnumerable<(string Name, Tensor Bytes)> tensors)
     {

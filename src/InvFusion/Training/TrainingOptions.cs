@@ -3,6 +3,7 @@ using System.Text.Json.Serialization;
 using InvFusion.Configuration;
 using InvFusion.Degradations;
 using InvFusion.Models;
+using InvFusion.Training.Averages;
 
 namespace InvFusion.Training;
 
@@ -21,8 +22,20 @@ public sealed record TrainingOptions
     /// <summary>Draws strides, patch sides and kernels once for the whole batch, as the public implementation does.</summary>
     public bool SharedDegradations { get; init; }
 
-    /// <summary>σ_y of the noise on the measurements, in units of the images.</summary>
+    /// <summary>Draws a family for every sample instead of one for the batch; measurements of a batch are then padded to the longest.</summary>
+    public bool MixedDegradations { get; init; }
+
+    /// <summary>σ_y of the noise on the measurements, in units of the images; the lowest one where <see cref="SigmaYMax"/> is given.</summary>
     public double SigmaY { get; init; }
+
+    /// <summary>
+    /// Draws each sample's σ_y uniformly between <see cref="SigmaY"/> and this, for a network that is told (<see cref="NetworkConfiguration.NoiseConditioning"/>);
+    /// null for one σ_y.
+    /// </summary>
+    public double? SigmaYMax { get; init; }
+
+    /// <summary>Probability that a sample's class is withheld, so that the network learns to do without.</summary>
+    public double LabelDrop { get; init; }
 
     /// <summary>Images of one pass through the network.</summary>
     public int Batch { get; init; } = 32;
@@ -34,13 +47,22 @@ public sealed record TrainingOptions
     public long Images { get; init; } = 1 << 20;
 
     /// <summary>The loss.</summary>
-    public EdmLoss Loss { get; init; } = new();
+    public LossOptions Loss { get; init; } = new();
 
     /// <summary>The learning rate.</summary>
     public LearningRateSchedule LearningRate { get; init; } = new();
 
     /// <summary>The moving average, which is what is evaluated and released.</summary>
     public EmaSchedule Ema { get; init; } = new();
+
+    /// <summary>Averages whose length is chosen after the training, from snapshots in the run folder; none unless widths are given.</summary>
+    public PowerAverageOptions PowerEma { get; init; } = new();
+
+    /// <summary>
+    /// Probability of each part of the geometric augmentation, whose parameters the network is told; 0 for none, 0.12 in EDM. The mirroring of
+    /// <see cref="HorizontalFlip"/> is then part of it.
+    /// </summary>
+    public double Augmentation { get; init; }
 
     /// <summary>Mirrors each image left to right with probability 1/2.</summary>
     public bool HorizontalFlip { get; init; } = true;
@@ -50,6 +72,9 @@ public sealed record TrainingOptions
 
     /// <summary>auto, fp32 or bf16.</summary>
     public string Precision { get; init; } = "auto";
+
+    /// <summary>Keeps no activations inside the layers for the backward pass but computes them anew: much less memory, a third more work.</summary>
+    public bool GradientCheckpointing { get; init; }
 
     /// <summary>Images between two lines of <c>stats.jsonl</c>.</summary>
     public long StatusImages { get; init; } = 1 << 10;
@@ -91,15 +116,38 @@ public sealed record TrainingOptions
         Require(Rounds is > 0 and <= 1 << 12, "rounds", $"is {Rounds}; it must be 1 to 4096");
         Require(Images > 0, "images", $"is {Images}; it must be positive");
         Require(SigmaY is >= 0 and < 100, "sigmaY", $"is {SigmaY}; it must be 0 or more, in units of images in [-1, 1]");
+        if (SigmaYMax is { } high)
+        {
+            Require(high > SigmaY && high < 100, "sigmaYMax", $"is {high}; it must be above sigmaY ({SigmaY}) and below 100");
+            Require(
+                Network.NoiseConditioning,
+                "sigmaYMax",
+                "is given; a network that is told the noise needs network.noiseConditioning true"
+            );
+        }
+        Require(
+            !(MixedDegradations && SharedDegradations),
+            "mixedDegradations",
+            "and sharedDegradations exclude each other; set one of them"
+        );
+        Require(LabelDrop is >= 0 and <= 1, "labelDrop", $"is {LabelDrop}; it must be a probability, 0 to 1");
+        Require(LabelDrop == 0 || Network.Classes > 0, "labelDrop", $"is {LabelDrop}; the network has no classes (network.classes)");
+        ValidateLoss();
         Require(LearningRate.Rate is > 0 and < 1, "learningRate.rate", $"is {LearningRate.Rate}; it must be in (0, 1)");
         NotNegative(LearningRate.ReferenceBatches, "learningRate.referenceBatches");
         NotNegative(LearningRate.RampUpImages, "learningRate.rampUpImages");
         NotNegative(LearningRate.CoolDownImages, "learningRate.coolDownImages");
         NotNegative(Ema.RampUpRatio, "ema.rampUpRatio");
         Require(Ema.HalfLifeImages > 0, "ema.halfLifeImages", $"is {Ema.HalfLifeImages}; it must be positive");
-        Require(double.IsFinite(Loss.LogSigmaMean), "loss.logSigmaMean", $"is {Loss.LogSigmaMean}; it must be a number");
-        Require(Loss.LogSigmaStd is > 0 and < 100, "loss.logSigmaStd", $"is {Loss.LogSigmaStd}; it must be positive");
-        Require(Loss.MmseShare is >= 0 and <= 1, "loss.mmseShare", $"is {Loss.MmseShare}; it must be 0 to 1");
+        foreach (var std in PowerEma.Stds)
+            Require(
+                std > 0 && std <= PowerFunction.LargestStd,
+                "powerEma.stds",
+                $"has {std}; it must be above 0 and at most {PowerFunction.LargestStd:F3}"
+            );
+        Require(PowerEma.Stds.Distinct().Count() == PowerEma.Stds.Count, "powerEma.stds", "has a value twice");
+        Require(PowerEma.SnapshotImages > 0, "powerEma.snapshotImages", $"is {PowerEma.SnapshotImages}; it must be positive");
+        Require(Augmentation is >= 0 and <= 1, "augmentation", $"is {Augmentation}; it must be a probability, 0 to 1");
         Require(StatusImages > 0, "statusImages", $"is {StatusImages}; it must be positive");
         Require(CheckpointImages > 0, "checkpointImages", $"is {CheckpointImages}; it must be positive");
         Require(GridImages >= 0, "gridImages", $"is {GridImages}; it must not be negative");
@@ -125,6 +173,26 @@ public sealed record TrainingOptions
             }
         }
 
+        void ValidateLoss()
+        {
+            Require(Enum.IsDefined(Loss.Kind), "loss.kind", $"is '{Loss.Kind}'; use Edm, Mmse or Nppc");
+            Require(double.IsFinite(Loss.LogSigmaMean), "loss.logSigmaMean", $"is {Loss.LogSigmaMean}; it must be a number");
+            Require(Loss.LogSigmaStd is > 0 and < 100, "loss.logSigmaStd", $"is {Loss.LogSigmaStd}; it must be positive");
+            Require(Loss.MmseShare is >= 0 and <= 1, "loss.mmseShare", $"is {Loss.MmseShare}; it must be 0 to 1");
+            NotNegative(Loss.ConsistencyWeight, "loss.consistencyWeight");
+            NotNegative(Loss.DirectionWeight, "loss.directionWeight");
+            Require(
+                (Loss.Kind == LossKind.Nppc) == (Network.Directions > 0),
+                "loss.kind",
+                $"is {Loss.Kind} and network.directions {Network.Directions}; Nppc is the loss of a network with directions, and no other is"
+            );
+            Require(
+                Loss.Kind == LossKind.Edm || Network.Kind != NetworkKind.Unconditional,
+                "loss.kind",
+                $"is {Loss.Kind}; without a measurement (network.kind Unconditional) only Edm makes sense"
+            );
+        }
+
         void NotNegative(double value, string key) =>
             Require(value >= 0 && double.IsFinite(value), key, $"is {value}; it must be a number that is not negative");
 
@@ -146,6 +214,7 @@ public sealed record TrainingOptions
             CheckpointImages = saved.CheckpointImages,
             GridImages = saved.GridImages,
             KeepCheckpoints = saved.KeepCheckpoints,
+            PowerEma = PowerEma with { SnapshotImages = saved.PowerEma.SnapshotImages },
         };
         var changed = FirstDifference(JsonNode.Parse(saved.ToJson()), JsonNode.Parse(comparable.ToJson()), "");
         if (changed is not null)

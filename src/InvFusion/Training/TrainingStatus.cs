@@ -15,6 +15,12 @@ public sealed record TrainingStatus
     /// <summary>Mean of (H⁺H(D - x))² over pixels.</summary>
     public required double Consistency { get; init; }
 
+    /// <summary>Mean loss of the directions of a sample, Σ_k (1 - ⟨ê, w_k⟩²); null without directions.</summary>
+    public double? DirectionLoss { get; init; }
+
+    /// <summary>Mean loss of the variances along them; null without directions.</summary>
+    public double? VarianceLoss { get; init; }
+
     /// <summary>Learning rate of the last step.</summary>
     public required double LearningRate { get; init; }
 

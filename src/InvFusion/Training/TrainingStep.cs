@@ -1,7 +1,9 @@
 using InvFusion.Data;
 using InvFusion.Degradations;
 using InvFusion.Models;
+using InvFusion.Modules;
 using InvFusion.Runtime;
+using InvFusion.Training.Augmentation;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -10,7 +12,7 @@ namespace InvFusion.Training;
 /// <summary>One pass: images, a degradation drawn anew, the loss and its gradients. Everything random derives from (seed, image counter).</summary>
 internal sealed class TrainingStep(PreconditionedNetwork network, TrainingOptions options, Device device)
 {
-    private readonly RandomFamily _family = DegradationFamilies.Mixture(options.Degradations, options.SharedDegradations);
+    private readonly DegradationFamily _family = Family(options);
 
     private enum Purpose : ulong
     {
@@ -18,36 +20,99 @@ internal sealed class TrainingStep(PreconditionedNetwork network, TrainingOption
         Operator = 2,
         Batch = 3,
         Dropout = 4,
+        Augmentation = 5,
+        Label = 6,
+        NoiseLevel = 7,
     }
 
-    /// <summary>Adds the gradients of a batch to the parameters' and returns (mean loss of a pixel, consistency).</summary>
-    public (double Loss, double Consistency) Accumulate(ImageBatch batch)
+    /// <summary>Adds the gradients of a batch to the parameters' and returns what the pass reports.</summary>
+    public PassLosses Accumulate(ImageBatch batch)
     {
         using var scope = NewDisposeScope();
         var n = network.Configuration;
         var shape = new ImageShape(n.Channels, n.Resolution, n.Resolution);
-        var images = tensor(batch.Values, device: device).view(batch.Count, shape.Channels, shape.Height, shape.Width);
+        var images = Copy(batch.Values).view(batch.Count, shape.Channels, shape.Height, shape.Width);
+        Tensor? augmentation = null;
+        if (options.Augmentation > 0)
+            (images, augmentation) = Augment(images, batch);
         using var op = DrawOperator(batch, shape);
         var (normals, noise, measurementNoise) = DrawNoise(batch, shape, op);
-        var conditioning = Condition(images, op, measurementNoise, batch);
-        manual_seed(Stream(Purpose.Dropout, batch.Counter).NextSeed());
-        var terms = options.Loss.Evaluate(network, images, normals, noise, conditioning);
-        terms.Scalar(options.StepImages).backward();
+        var conditioning = Condition(images, op, measurementNoise, batch) with { Augmentation = augmentation };
+        var dropout = Stream(Purpose.Dropout, batch.Counter).NextSeed();
+        manual_seed(dropout);
+        network.Checkpoints = options.GradientCheckpointing ? new LayerCheckpoints(dropout) : null;
+        var terms = options.Loss.Evaluate(network, images, normals, noise, conditioning, batch.Counter / options.StepImages);
+        var consistency = Backward(terms, images, op);
+        return new(Mean(terms.Loss), Mean(consistency), Mean(terms.Direction), Mean(terms.Variance));
+    }
+
+    // Gives (H⁺H(D - x))², which takes part in the gradient only where it has a weight.
+    private Tensor Backward(LossTerms terms, Tensor images, LinearOperator op)
+    {
+        var (total, weight) = (terms.Scalar(options.StepImages), options.Loss.ConsistencyWeight);
+        Tensor consistency;
+        using (set_grad_enabled(weight > 0))
+            consistency = op.PseudoInverse(op.Apply((terms.Denoised - images).unsqueeze(1))).square();
+        if (weight > 0)
+            total = total + consistency.sum() * (weight / options.StepImages);
+        total.backward();
+        network.Checkpoints?.ThrowIfFailed();
+        return consistency;
+    }
+
+    private static double Mean(Tensor? values)
+    {
         using var noGrad = no_grad();
-        var error = op.PseudoInverse(op.Apply((terms.Denoised - images).unsqueeze(1)));
-        return (terms.Loss.mean().ToDouble(), error.square().mean().ToDouble());
+        return values?.mean().ToDouble() ?? 0;
     }
 
     private Conditioning Condition(Tensor images, LinearOperator op, Tensor? measurementNoise, ImageBatch batch)
     {
         using var noGrad = no_grad();
-        var labels = network.Configuration.Classes > 0 ? tensor(batch.Labels.Select(l => (long)l).ToArray(), device: device) : null;
+        var labels = network.Configuration.Classes > 0 ? tensor(Labels(batch), device: device) : null;
         if (network.Configuration.Kind == NetworkKind.Unconditional)
             return new(ClassLabels: labels);
         var y = op.Apply(images.unsqueeze(1)); // [B, 1, O]
+        var sigmaY = tensor(NoiseLevels(batch), device: device);
         if (measurementNoise is not null)
-            y = y + op.Noise(measurementNoise) * options.SigmaY;
-        return new(op, y, labels);
+            y = y + op.Noise(measurementNoise) * sigmaY.view(-1, 1, 1);
+        return new(op, y, labels) { NoiseLevel = sigmaY };
+    }
+
+    // The classes; the number of classes itself where one is withheld.
+    private long[] Labels(ImageBatch batch) =>
+        [
+            .. batch.Labels.Select(
+                (label, i) =>
+                    options.LabelDrop > 0 && Stream(Purpose.Label, batch.Counter + i).NextUniform() < options.LabelDrop
+                        ? network.Configuration.Classes
+                        : label
+            ),
+        ];
+
+    private float[] NoiseLevels(ImageBatch batch) =>
+        [
+            .. Enumerable
+                .Range(0, batch.Count)
+                .Select(i =>
+                    (float)(
+                        options.SigmaYMax is { } high
+                            ? Stream(Purpose.NoiseLevel, batch.Counter + i).NextUniform(options.SigmaY, high)
+                            : options.SigmaY
+                    )
+                ),
+        ];
+
+    // The images, and the 9 numbers of each that the network is told.
+    private (Tensor Images, Tensor Values) Augment(Tensor images, ImageBatch batch)
+    {
+        var transforms = Enumerable
+            .Range(0, batch.Count)
+            .Select(i => Stream(Purpose.Augmentation, batch.Counter + i))
+            .Select(stream => GeometricTransform.Draw(stream, options.Augmentation, options.HorizontalFlip))
+            .ToArray();
+        var values = Copy([.. transforms.SelectMany(t => t.Values())]).view(batch.Count, -1);
+        return (GeometricAugmentation.Apply(images, transforms), values);
     }
 
     private LinearOperator DrawOperator(ImageBatch batch, ImageShape shape)
@@ -60,7 +125,7 @@ internal sealed class TrainingStep(PreconditionedNetwork network, TrainingOption
     {
         var logSigma = new float[batch.Count];
         var noise = new float[batch.Count * shape.Length];
-        var measurement = options.SigmaY > 0 ? new float[batch.Count * op.MeasurementLength] : null;
+        var measurement = options.SigmaY > 0 || options.SigmaYMax > 0 ? new float[batch.Count * op.MeasurementLength] : null;
         Parallel.For(
             0,
             batch.Count,
@@ -80,5 +145,14 @@ internal sealed class TrainingStep(PreconditionedNetwork network, TrainingOption
         );
     }
 
+    // In memory of torch's own: that of a managed array begins at any address, by which the last bit of a matrix product differs from run to run.
+    private Tensor Copy(float[] values) => tensor(values, device: device).clone();
+
     private RandomStream Stream(Purpose purpose, long counter) => new(options.Seed, (ulong)purpose, (ulong)counter);
+
+    private static DegradationFamily Family(TrainingOptions options)
+    {
+        var one = DegradationFamilies.Mixture(options.Degradations, options.SharedDegradations);
+        return options.MixedDegradations ? new MixedFamily(one.Members) : one;
+    }
 }

@@ -40,6 +40,7 @@ internal static class OperatorTable
         ("a small grey image", () => Build("gray+sr:2", new(3, 8, 12), 2)),
         ("a small image of what is left", () => Build("patches:keep=0.5,size=2+sr:2,method=box", new(3, 8, 8), 2)),
         ("random measurements of a box", () => Build("missing-box:0,0,3,3+random-matrix:rows=9", new(1, 8, 8), 2)),
+        ("several kinds in one batch", SeveralKinds),
     ];
 
     public static TheoryData<string, int> Names =>
@@ -61,6 +62,17 @@ internal static class OperatorTable
 
     private static LinearOperator Draw(DegradationFamily family, ImageShape image, int batch) =>
         family.Draw(image, [.. Enumerable.Range(0, batch).Select(i => new RandomStream(1, (ulong)i))], new RandomStream(2));
+
+    private static BatchOperator SeveralKinds()
+    {
+        var image = new ImageShape(3, 8, 8);
+        return new BatchOperator(
+            (Build("box", image, 2), 2),
+            (Build("sr:4", image, 1), 1),
+            (Build("gray", image, 1), 1),
+            (Draw(new MatrixFamily { MaxRows = 20 }, image, 1), 1)
+        );
+    }
 
     private static MatrixOperator RepeatedRow()
     {

@@ -41,6 +41,79 @@ public sealed class ResumeTests : IDisposable
         Assert.Equal(Losses(A), Losses(B));
     }
 
+    public static TheoryData<string, TrainingOptions> Everything
+    {
+        get
+        {
+            var all = TestRuns.Options with
+            {
+                CheckpointImages = 1000,
+                Augmentation = 0.5,
+                LabelDrop = 0.3,
+                SigmaYMax = 0.4,
+                PowerEma = new() { Stds = [0.05, 0.1], SnapshotImages = 12 },
+                Network = TestRuns.Options.Network with { Classes = 3, NoiseConditioning = true },
+            };
+            var unconditional = all.Network with { Kind = NetworkKind.Unconditional, NoiseConditioning = false };
+            return new()
+            {
+                { "edm", all },
+                { "edm, bf16", all with { Precision = "bf16" } },
+                {
+                    "edm, mixed families, consistency",
+                    all with
+                    {
+                        MixedDegradations = true,
+                        Loss = new() { ConsistencyWeight = 0.5 },
+                    }
+                },
+                { "edm, as the public code draws", all with { SharedDegradations = true } },
+                { "edm, layers computed anew", all with { GradientCheckpointing = true } },
+                {
+                    "edm, blind",
+                    all with
+                    {
+                        Network = all.Network with { Kind = NetworkKind.Blind },
+                        Loss = new() { MmseShare = 0.3 },
+                    }
+                },
+                { "edm, unconditional", all with { Network = unconditional, SigmaYMax = null } },
+                { "mmse", all with { Loss = new() { Kind = LossKind.Mmse } } },
+                {
+                    "mmse, blind",
+                    all with
+                    {
+                        Loss = new() { Kind = LossKind.Mmse },
+                        Network = all.Network with { Kind = NetworkKind.Blind },
+                    }
+                },
+                {
+                    "nppc",
+                    all with
+                    {
+                        Loss = new() { Kind = LossKind.Nppc, ConsistencyWeight = 0.1 },
+                        Network = all.Network with { Directions = 2 },
+                    }
+                },
+            };
+        }
+    }
+
+    [Theory, MemberData(nameof(Everything), DisableDiscoveryEnumeration = true)]
+    public void Every_loss_and_kind_resumes_to_the_bit_from_any_step(string name, TrainingOptions options)
+    {
+        var step = Random.Shared.Next(1, 8);
+        TestContext.Current.TestOutputHelper?.WriteLine($"{name}: interrupted after step {step} of 8");
+        TestRuns.Run(options, A);
+        TestRuns.RunUntil(step * options.StepImages, options, B);
+        TestRuns.Run(options, B);
+        AssertSame();
+        Assert.Equal(Losses(A), Losses(B));
+        foreach (var snapshot in Directory.GetFiles(A, "ema-*.safetensors"))
+            Assert.Equal(File.ReadAllBytes(snapshot), File.ReadAllBytes(Path.Combine(B, Path.GetFileName(snapshot))));
+        Assert.Equal(6, Directory.GetFiles(B, "ema-*.safetensors").Length); // at 12, 24 and the end
+    }
+
     [Fact]
     public void A_cancelled_run_leaves_a_checkpoint_and_goes_on_from_it()
     {
@@ -168,6 +241,6 @@ public sealed class ResumeTests : IDisposable
 
     private static IEnumerable<long> Images(string folder) => Lines(folder).Select(s => s.Images);
 
-    private static IEnumerable<(long, double, double, double)> Losses(string folder) =>
-        Lines(folder).Select(s => (s.Images, s.Loss, s.Consistency, s.LearningRate));
+    private static IEnumerable<(long, double, double, double?, double?, double)> Losses(string folder) =>
+        Lines(folder).Select(s => (s.Images, s.Loss, s.Consistency, s.DirectionLoss, s.VarianceLoss, s.LearningRate));
 }

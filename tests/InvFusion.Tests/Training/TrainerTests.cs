@@ -124,6 +124,83 @@ public sealed class TrainerTests : IDisposable
     }
 
     [Fact]
+    public void A_run_that_diverges_leaves_a_checkpoint_from_before()
+    {
+        var options = TestRuns.Options with { Images = 10_000, CheckpointImages = 4, KeepCheckpoints = 2 };
+        using var images = new GeneratedSet();
+        using (var trainer = new Trainer(options, _folder.Root, images))
+        {
+            var poison = new TestRuns.Watcher(status =>
+            {
+                if (status.Images != 12)
+                    return;
+                using var noGrad = no_grad();
+                using var scope = NewDisposeScope();
+                foreach (var parameter in trainer.Network.parameters())
+                    parameter.mul_(1e30f);
+            });
+            Assert.Throws<DivergenceException>(() => trainer.Run(poison));
+        }
+        foreach (var checkpoint in TestRuns.Checkpoints(_folder.Root).Where(c => !c.EndsWith("12.safetensors", StringComparison.Ordinal)))
+            Assert.EndsWith("08.safetensors", checkpoint);
+        using var scope = NewDisposeScope();
+        using var average = NetworkFile.Load(_folder["network-ema.safetensors"]);
+        Assert.All(average.parameters(), p => Assert.True(p.isfinite().all().item<bool>()));
+    }
+
+    [Fact]
+    public void A_run_that_diverges_before_its_first_checkpoint_leaves_its_start()
+    {
+        var options = TestRuns.Options with { Images = 10_000, CheckpointImages = 1000, WarmStart = _folder["wild.safetensors"] };
+        using var images = new GeneratedSet();
+        using (var network = TestNetworks.Create(TestNetworks.Configuration))
+        {
+            using (no_grad())
+            using (NewDisposeScope())
+                foreach (var parameter in network.parameters())
+                    parameter.mul_(1e25f);
+            NetworkFile.Save(_folder["wild.safetensors"], network.Configuration, network.state_dict());
+        }
+        using (var trainer = new Trainer(options, _folder["run"], images))
+            Assert.Throws<DivergenceException>(() => trainer.Run());
+        using var again = new Trainer(options, _folder["run"], images);
+        Assert.EndsWith("000000000000.safetensors", TestRuns.Checkpoints(_folder["run"]).Single());
+        Assert.Equal(0, again.ImagesSeen);
+    }
+
+    [Fact]
+    public void A_suspend_file_ends_the_run_with_a_checkpoint_and_is_removed()
+    {
+        using var images = new GeneratedSet();
+        var options = TestRuns.Options with { Images = 10_000, CheckpointImages = 1000 };
+        using (var trainer = new Trainer(options, _folder.Root, images))
+        {
+            trainer.Run(
+                new TestRuns.Watcher(status =>
+                {
+                    if (status.Images == 12)
+                        File.WriteAllText(_folder["suspend"], "");
+                })
+            );
+            Assert.Equal(12, trainer.ImagesSeen);
+        }
+        Assert.EndsWith("000000000012.safetensors", TestRuns.Checkpoints(_folder.Root).Single());
+        Assert.False(File.Exists(_folder["suspend"]));
+    }
+
+    [Fact]
+    public void The_folder_says_which_code_ran_from_which_image_on_and_tells_TensorBoard()
+    {
+        TestRuns.Run(TestRuns.Options with { Images = 8, GridImages = 8 }, _folder.Root);
+        TestRuns.Run(TestRuns.Options with { Images = 16, GridImages = 8 }, _folder.Root);
+        var lines = File.ReadAllLines(_folder["versions.jsonl"]).Select(l => System.Text.Json.Nodes.JsonNode.Parse(l)!).ToArray();
+        Assert.Equal([0, 8], lines.Select(l => (int)l["images"]!));
+        Assert.All(lines, l => Assert.Matches(@"^\d+\.\d+", (string)l["invfusion"]!));
+        Assert.Equal(2, Directory.GetFiles(_folder.Root, "events.out.tfevents.*").Length);
+        Assert.True(File.Exists(_folder["grid-000000000016.png"]));
+    }
+
+    [Fact]
     public void Only_the_newest_checkpoints_are_kept()
     {
         TestRuns.Run(TestRuns.Options with { CheckpointImages = 4, KeepCheckpoints = 3 }, _folder.Root);

@@ -48,19 +48,20 @@ public class TrainingOptionsTests
     [InlineData(0.25)]
     public void A_share_of_the_samples_is_trained_at_the_noise_of_the_mean(double share)
     {
-        var loss = new EdmLoss { MmseShare = share };
+        var loss = new LossOptions { MmseShare = share };
         var highest = (Math.Log(MmseEstimator.Sigma) - loss.LogSigmaMean) / loss.LogSigmaStd;
         var normals = Enumerable.Range(0, 4000).Select(i => loss.DrawNormal(new RandomStream(1, (ulong)i))).ToArray();
         Assert.InRange(normals.Count(n => n == highest) / 4000.0, share * 0.88, share * 1.12);
         var others = normals.Where(n => n != highest).ToArray();
         Assert.InRange(others.Average(), -0.06, 0.06);
-        Assert.Equal(new RandomStream(1, 5).NextNormal(), new EdmLoss().DrawNormal(new RandomStream(1, 5)));
+        Assert.Equal(new RandomStream(1, 5).NextNormal(), new LossOptions().DrawNormal(new RandomStream(1, 5)));
     }
 
     [Theory]
     [InlineData("""{"data": "x", "network": NET, "bach": 4}""", "bach")]
     [InlineData("""{"data": "x", "network": NET, "loss": {"mean": 1}}""", "mean")]
     [InlineData("""{"data": "x", "network": NET, "loss": null}""", "loss")]
+    [InlineData("""{"data": "x", "network": NET, "loss": {"kind": "Elbo"}}""", "loss")]
     [InlineData("""{"data": "x", "network": NET, "degradations": null}""", "degradations")]
     [InlineData("""{"data": "x", "network": NET, "degradations": [null]}""", "degradations")]
     [InlineData("""{"data": "x", "network": NET, "batch": 1.5}""", "batch")]
@@ -95,6 +96,35 @@ public class TrainingOptionsTests
             { "loss.logSigmaStd", Options with { Loss = new() { LogSigmaStd = 0 } } },
             { "loss.logSigmaStd", Options with { Loss = new() { LogSigmaStd = double.PositiveInfinity } } },
             { "loss.logSigmaMean", Options with { Loss = new() { LogSigmaMean = double.NaN } } },
+            { "powerEma.stds", Options with { PowerEma = new() { Stds = [0.05, 0.5] } } },
+            { "powerEma.stds", Options with { PowerEma = new() { Stds = [0.05, 0.05] } } },
+            { "powerEma.snapshotImages", Options with { PowerEma = new() { SnapshotImages = 0 } } },
+            { "augmentation", Options with { Augmentation = 1.5 } },
+            { "augmentation", Options with { Augmentation = double.NaN } },
+            { "loss.kind", Options with { Loss = new() { Kind = LossKind.Nppc } } },
+            { "loss.kind", Options with { Network = Options.Network with { Directions = 2 } } },
+            {
+                "loss.kind",
+                Options with
+                {
+                    Loss = new() { Kind = LossKind.Mmse },
+                    Network = Options.Network with { Kind = NetworkKind.Unconditional },
+                }
+            },
+            { "loss.consistencyWeight", Options with { Loss = new() { ConsistencyWeight = -1 } } },
+            { "loss.directionWeight", Options with { Loss = new() { DirectionWeight = double.NaN } } },
+            { "labelDrop", Options with { LabelDrop = 0.1 } },
+            { "labelDrop", Options with { LabelDrop = -0.1, Network = Options.Network with { Classes = 2 } } },
+            { "sigmaYMax", Options with { SigmaYMax = 0.01, Network = Options.Network with { NoiseConditioning = true } } },
+            { "noiseConditioning", Options with { SigmaYMax = 0.5 } },
+            {
+                "noiseConditioning",
+                Options with
+                {
+                    Network = Options.Network with { Kind = NetworkKind.Unconditional, NoiseConditioning = true },
+                }
+            },
+            { "mixedDegradations", Options with { MixedDegradations = true, SharedDegradations = true } },
             { "statusImages", Options with { StatusImages = 0 } },
             { "checkpointImages", Options with { CheckpointImages = -1 } },
             { "gridImages", Options with { GridImages = -1 } },
@@ -137,6 +167,10 @@ public class TrainingOptionsTests
             { "levels", Options with { Network = Options.Network with { Levels = [.. Options.Network.Levels.Reverse()] } } },
             // A value that occurs elsewhere in the file.
             { "rounds", Options with { Rounds = 1 } },
+            { "powerEma.stds", Options with { PowerEma = new() { Stds = [0.1] } } },
+            { "augmentation", Options with { Augmentation = 0.1 } },
+            { "mixedDegradations", Options with { MixedDegradations = true } },
+            { "consistencyWeight", Options with { Loss = new() { ConsistencyWeight = 1 } } },
         };
 
     [Theory, MemberData(nameof(Changes), DisableDiscoveryEnumeration = true)]

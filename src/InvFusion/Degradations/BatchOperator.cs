@@ -1,0 +1,134 @@
+using static TorchSharp.torch;
+
+namespace InvFusion.Degradations;
+
+/// <summary>
+/// Operators of different kinds in one batch, each for its own samples. Measurements are as long as the longest; those of the others end with zeros, which are
+/// not read.
+/// </summary>
+public sealed class BatchOperator : LinearOperator
+{
+    private readonly IReadOnlyList<(LinearOperator Operator, int Samples)> _parts;
+    private readonly bool _owns;
+    private BatchOperator? _exact;
+
+    /// <summary>Creates the operator, which owns its parts.</summary>
+    /// <param name="parts">Operators for images of one shape, each with the number of samples in a row that it serves.</param>
+    public BatchOperator(params IReadOnlyList<(LinearOperator Operator, int Samples)> parts)
+        : this(parts, owns: true) { }
+
+    private BatchOperator(IReadOnlyList<(LinearOperator Operator, int Samples)> parts, bool owns)
+        : base(
+            parts is { Count: > 0 } ? parts[0].Operator.Image : throw new ArgumentException("a batch of operators needs at least one"),
+            parts.Sum(p => p.Samples),
+            parts.Max(p => p.Operator.MeasurementLength)
+        )
+    {
+        foreach (var (op, samples) in parts)
+            if (op.Image != Image || samples < 1 || (op.BatchSize != 1 && op.BatchSize != samples))
+                throw new ArgumentException(
+                    $"{op.GetType().Name} is for {op.BatchSize} images {op.Image}, the batch has {samples} of {Image} for it"
+                );
+        (_parts, _owns) = (parts, owns);
+    }
+
+    /// <inheritdoc/>
+    /// <exception cref="NotSupportedException">The parts' differ.</exception>
+    public override double NoiseGain =>
+        _parts.Select(p => p.Operator.NoiseGain).Distinct().ToArray() is [var gain]
+            ? gain
+            : throw new NotSupportedException("the measurements of this batch are in different units; take its samples one by one");
+
+    /// <inheritdoc/>
+    public override LinearOperator Exact =>
+        _parts.All(p => p.Operator.Exact == p.Operator)
+            ? this
+            : _exact ??= new BatchOperator([.. _parts.Select(p => (p.Operator.Exact, p.Samples))], owns: false);
+
+    /// <inheritdoc/>
+    protected internal override bool OrthogonalRows => _parts.All(p => p.Operator.OrthogonalRows);
+
+    /// <inheritdoc/>
+    public override Tensor Apply(Tensor images)
+    {
+        RequireImages(images);
+        return PartByPart(images, (op, part) => Pad(op.Apply(part)));
+    }
+
+    /// <inheritdoc/>
+    public override Tensor Adjoint(Tensor measurements)
+    {
+        RequireMeasurements(measurements);
+        return PartByPart(measurements, (op, part) => op.Adjoint(Cut(op, part)));
+    }
+
+    /// <inheritdoc/>
+    public override Tensor PseudoInverse(Tensor measurements, double sigmaY = 0)
+    {
+        RequireMeasurements(measurements);
+        return PartByPart(measurements, (op, part) => op.PseudoInverse(Cut(op, part), sigmaY));
+    }
+
+    /// <inheritdoc/>
+    public override Tensor LinearEstimate(Tensor measurements, int steps, double sigmaY = 0)
+    {
+        RequireMeasurements(measurements);
+        return PartByPart(measurements, (op, part) => op.LinearEstimate(Cut(op, part), steps, sigmaY));
+    }
+
+    /// <inheritdoc/>
+    public override Tensor Noise(Tensor normals)
+    {
+        RequireMeasurements(normals);
+        return PartByPart(normals, (op, part) => Pad(op.Noise(Cut(op, part))));
+    }
+
+    /// <inheritdoc/>
+    public override Tensor NoiseVariance(Device device)
+    {
+        using var scope = NewDisposeScope();
+        var rows = _parts.Select(p => Pad(p.Operator.NoiseVariance(device)).expand(p.Samples, -1, -1));
+        return cat(rows.ToArray(), 0).MoveToOuterDisposeScope();
+    }
+
+    /// <inheritdoc/>
+    public override LinearOperator Select(params ReadOnlySpan<long> samples)
+    {
+        var chosen = new List<(LinearOperator, int)>();
+        foreach (var sample in samples)
+        {
+            var (part, first) = (0, 0L);
+            while (sample >= first + _parts[part].Samples)
+                first += _parts[part++].Samples;
+            chosen.Add((_parts[part].Operator.Select(sample - first), 1));
+        }
+        return new BatchOperator(chosen);
+    }
+
+    /// <inheritdoc/>
+    protected override void Dispose(bool disposing)
+    {
+        _exact?.Dispose();
+        if (_owns)
+            foreach (var (op, _) in _parts)
+                op.Dispose();
+        base.Dispose(disposing);
+    }
+
+    private Tensor PartByPart(Tensor rows, Func<LinearOperator, Tensor, Tensor> work)
+    {
+        using var scope = NewDisposeScope();
+        var results = new List<Tensor>();
+        var first = 0;
+        foreach (var (op, samples) in _parts)
+        {
+            results.Add(work(op, rows.narrow(0, first, samples)));
+            first += samples;
+        }
+        return cat(results, 0).MoveToOuterDisposeScope();
+    }
+
+    private static Tensor Cut(LinearOperator op, Tensor measurements) => measurements.narrow(2, 0, op.MeasurementLength);
+
+    private Tensor Pad(Tensor measurements) => nn.functional.pad(measurements, [0, MeasurementLength - measurements.shape[2]]);
+}
