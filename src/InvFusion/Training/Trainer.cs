@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using InvFusion.Data;
+using InvFusion.Distributed;
 using InvFusion.Formats.IO;
 using InvFusion.Models;
 using InvFusion.Runtime;
@@ -20,6 +21,7 @@ public sealed class Trainer : IDisposable
     private readonly FlatParameters _parameters;
     private readonly FlatAdam _adam;
     private readonly StatsFile _stats;
+    private readonly TrainingRanks _ranks;
     private double _earlierSeconds;
     private long _seen;
     private long _saved = -1;
@@ -30,11 +32,22 @@ public sealed class Trainer : IDisposable
     /// <param name="images">The images; not owned.</param>
     /// <param name="warn">Receives one line for each damaged checkpoint that is passed over.</param>
     /// <param name="device">Where to train, or null for the CPU.</param>
+    /// <param name="ranks">
+    /// The processes that train together, or null for this one alone; not owned. Each takes its part of every pass; rank 0 alone reads and writes the folder.
+    /// </param>
     /// <exception cref="ConfigurationException">The options are wrong, or differ from those of the run in the folder.</exception>
     /// <exception cref="DataFormatException">The folder cannot be written, or the images do not fit the network.</exception>
-    public Trainer(TrainingOptions options, string folder, IImageSet images, Action<string>? warn = null, Device? device = null)
+    public Trainer(
+        TrainingOptions options,
+        string folder,
+        IImageSet images,
+        Action<string>? warn = null,
+        Device? device = null,
+        ICollective? ranks = null
+    )
     {
         options.Validate();
+        _ranks = new(ranks ?? new SingleProcess(), options);
         (_options, _folder, _images) = (options, folder, images);
         var n = options.Network;
         if (images.Size != n.Resolution || images.Channels != n.Channels)
@@ -49,13 +62,16 @@ public sealed class Trainer : IDisposable
             _network.to(device);
         _network.train();
         _parameters = new(_network);
-        if (options.WarmStart is { } start)
+        if (options.WarmStart is { } start && _ranks.IsFirst)
             LoadWeights(start);
         _adam = new(_parameters);
         _stats = new(Path.Combine(folder, "stats.jsonl"));
         try
         {
-            Resume(warn);
+            if (_ranks.IsFirst)
+                Resume(warn);
+            (_seen, _earlierSeconds) = _ranks.ShareState(_network, _adam, _seen, _earlierSeconds);
+            _saved = _seen > 0 ? _seen : -1;
         }
         catch
         {
@@ -83,17 +99,20 @@ public sealed class Trainer : IDisposable
             StartCounter = _seen,
             HorizontalFlip = _options.HorizontalFlip,
         };
-        using var loader = new PrefetchingLoader(_images, loaderOptions);
-        var step = new TrainingStep(_network, _options, _parameters.Values.device);
+        using var loader = new PrefetchingLoader(_images, _ranks.PartOf(loaderOptions));
+        var step = new TrainingStep(_network, _options, _parameters.Values.device, _ranks.First);
         var clock = Stopwatch.StartNew();
         var window = new StatusWindow(_seen, clock.Elapsed);
         var nonFinite = 0; // passes in a row, over windows too
-        while (_seen < _options.Images && !cancellation.IsCancellationRequested)
+        while (_seen < _options.Images && !_ranks.Any(cancellation.IsCancellationRequested))
         {
             using var pause = CollectionPause.Begin(BytesOfAStep);
+            var passes = new (double Loss, double Consistency)[_options.Rounds];
             for (var round = 0; round < _options.Rounds; round++)
+                passes[round] = step.Accumulate(loader.Next(CancellationToken.None));
+            _ranks.Sum(_parameters.Gradients, passes);
+            foreach (var pass in passes)
             {
-                var pass = step.Accumulate(loader.Next(CancellationToken.None));
                 nonFinite = double.IsFinite(pass.Loss) ? 0 : nonFinite + 1;
                 window.Add(pass);
             }
@@ -108,11 +127,12 @@ public sealed class Trainer : IDisposable
             if (Crossed(_options.StatusImages) || _seen >= _options.Images)
             {
                 var status = window.Close(_seen, _options.Images, rate, beta, clock.Elapsed, _earlierSeconds);
-                _stats.Append(status);
+                if (_ranks.IsFirst)
+                    _stats.Append(status);
                 progress?.Report(status);
                 window = new(_seen, clock.Elapsed);
             }
-            if (_options.GridImages > 0 && Crossed(_options.GridImages))
+            if (_options.GridImages > 0 && Crossed(_options.GridImages) && _ranks.IsFirst)
                 SaveGrid();
             if (Crossed(_options.CheckpointImages))
                 SaveCheckpoint(clock.Elapsed.TotalSeconds);
@@ -156,10 +176,13 @@ public sealed class Trainer : IDisposable
 
     private void SaveCheckpoint(double seconds)
     {
+        _ranks.RequireEqual(_parameters.Values, _adam.Average, _seen);
+        _saved = _seen;
+        if (!_ranks.IsFirst)
+            return;
         TrainingCheckpoint.Save(TrainingCheckpoint.PathOf(_folder, _seen), _network, _adam, _seen, _earlierSeconds + seconds);
         SaveAverage(Path.Combine(_folder, "network-ema.safetensors"));
         TrainingCheckpoint.Prune(_folder, _options.KeepCheckpoints);
-        _saved = _seen;
     }
 
     private void Resume(Action<string>? warn)
@@ -174,7 +197,6 @@ public sealed class Trainer : IDisposable
             try
             {
                 (_seen, _earlierSeconds) = TrainingCheckpoint.Load(checkpoint, _network, _adam);
-                _saved = _seen;
                 break;
             }
             catch (DataFormatException e)

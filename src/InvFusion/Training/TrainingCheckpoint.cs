@@ -101,7 +101,8 @@ internal static class TrainingCheckpoint
         return Convert.ToHexString(SHA256.HashData(Encoding.UTF8.GetBytes(text)));
     }
 
-    private static IEnumerable<KeyValuePair<string, Tensor>> Contents(PreconditionedNetwork network, FlatAdam adam) =>
+    /// <summary>Every tensor of a state by name.</summary>
+    public static IEnumerable<KeyValuePair<string, Tensor>> Contents(PreconditionedNetwork network, FlatAdam adam) =>
         network.state_dict().Select(p => KeyValuePair.Create(NetworkPrefix + p.Key, p.Value)).Concat(Flat(adam));
 
     private static IEnumerable<KeyValuePair<string, Tensor>> Flat(FlatAdam adam) =>
