@@ -9,10 +9,11 @@ using InvFusion.Verification;
 
 namespace InvFusion.Cli.Commands;
 
-/// <summary><c>model info</c>, <c>model convert</c> and <c>model verify</c>.</summary>
+/// <summary><c>model info</c>, <c>model convert</c>, <c>model verify</c> and <c>model diff</c>.</summary>
 internal static class ModelCommand
 {
-    public static Command Create() => new("model", "Describes, converts and verifies models") { Info(), ConvertModel(), Verify() };
+    public static Command Create() =>
+        new("model", "Describes, converts and verifies models") { Info(), ConvertModel(), Verify(), ModelDifference.Create() };
 
     private static Command Info()
     {
