@@ -158,6 +158,20 @@ done
 kill_one "mpich without clean-up" "$work/alone" mpirun.mpich -disable-auto-cleanup -n 2
 grep -q 'has died' "$work/alone.log" || fail "the ranks did not say who died"
 
+echo "== a comparison on several ranks"
+compare() { # mpi ranks out; seconds and memory are a run's own
+    launch "$1" "$2" compare "$work/images" --model "$work/one-1/network-ema.safetensors" --method mmse ddrm -d box motion sr:2 --num 8 --batch 2 \
+        --steps 3 --noise 0.1 --threads 1 --precision fp32 --json --quiet --out "$3" >"$3.json" 2>"$3.log" || fail "compare, $2 ranks of $1: $(tail -3 "$3.log")"
+    grep -Ev '"(folder|secondsPerImage|peakMegabytes)"' "$3.json" >"$3.values"
+    [[ -s $3/compare.csv ]] || fail "compare wrote no table"
+}
+compare none 1 "$work/compare-1"
+for mpi in openmpi mpich; do
+    compare $mpi 3 "$work/compare-$mpi"
+    cmp "$work/compare-1.values" "$work/compare-$mpi.values" || fail "compare: other values on 3 ranks of $mpi"
+    echo "compare, 3 ranks of $mpi: $(grep -c '"mean"' "$work/compare-$mpi.values") estimates equal to the last digit"
+done
+
 echo "== what does not fit is refused"
 refused() { # title pattern command…
     local title=$1 pattern=$2 line

@@ -112,10 +112,10 @@ internal sealed class SharedOptions
         parsed.GetValue(Guide) is { } name ? LoadModel(parsed, name, "--guide") : null;
 
     /// <summary>Loads a named model on the device, ready to evaluate.</summary>
-    public PreconditionedNetwork LoadModel(ParseResult parsed, string name, string option = "--model")
+    public PreconditionedNetwork LoadModel(ParseResult parsed, string name, string option = "--model", ICollective? ranks = null)
     {
-        StartTorch(parsed);
-        var device = Device(parsed);
+        StartTorch(parsed, ranks);
+        var device = Device(parsed, ranks);
         var type = ComputePrecision.Parse(parsed.GetValue(Precision)!, device);
         var network = NetworkFile.Load(ModelCatalog.Resolve(name, option));
         network.ComputeType = type;
