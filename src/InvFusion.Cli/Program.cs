@@ -1,7 +1,10 @@
 using System.CommandLine;
 using InvFusion.Cli;
 using InvFusion.Cli.Commands;
+using InvFusion.Cli.Rendering;
 
+if (Environment.GetEnvironmentVariable("OMPI_COMM_WORLD_SIZE") is not null)
+    Environment.SetEnvironmentVariable("TERM", "dumb"); // OpenMPI gives its ranks a terminal, and the lines of all would get its control codes
 var root = new RootCommand("Restores images under known linear degradations with one degradation-aware diffusion network (InvFusion).");
 foreach (var command in CommandTable.Create())
     root.Add(command);
@@ -23,8 +26,6 @@ try
 }
 catch (Exception error)
 {
-    Console.Error.WriteLine(error is OperationCanceledException ? "cancelled" : $"error: {error.Message.ReplaceLineEndings(" ")}");
-    if (args.Contains("--verbose"))
-        Console.Error.WriteLine(error);
+    ErrorLine.Print(error, args.Contains("--verbose"));
     return ExitCode.Of(error);
 }

@@ -33,6 +33,23 @@ public sealed class ModelTests(CliWorld world)
     }
 
     [Fact]
+    public async Task TheDifferenceOfTwoModelsIsMeasured()
+    {
+        var same = (await world.Run("model diff model.safetensors model.safetensors --absolute 0 --json")).Expect(0).Json;
+        Assert.Equal(0, same.GetProperty("absolute").GetDouble());
+
+        (await world.Run("model convert model.safetensors rounded.safetensors --dtype bf16 -q")).Expect(0);
+        var rounded = (await world.Run("model diff model.safetensors rounded.safetensors --json")).Expect(0).Json;
+        // bfloat16 keeps 8 bits: half of the last one is 1/512 of a number between a power of two and the next.
+        Assert.InRange(rounded.GetProperty("relative").GetDouble(), 1e-4, 1.0 / 256);
+        (await world.Run("model diff model.safetensors rounded.safetensors --relative 1e-5")).Expect(1);
+        (await world.Run("model diff model.safetensors rounded.safetensors --absolute 1e-9")).Expect(1);
+
+        var other = (await world.Run("model diff model.safetensors directions.safetensors")).Expect(4);
+        Assert.Contains("directions.safetensors", other.Error);
+    }
+
+    [Fact]
     public async Task APyTorchCheckpointIsConverted()
     {
         File.WriteAllText(world.At("network.json"), CliWorld.Network.ToJson());

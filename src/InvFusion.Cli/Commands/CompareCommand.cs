@@ -3,6 +3,7 @@ using InvFusion.Cli.Rendering;
 using InvFusion.Data;
 using InvFusion.Degradations;
 using InvFusion.Diffusion;
+using InvFusion.Distributed;
 using InvFusion.Evaluation;
 using InvFusion.Models;
 
@@ -68,14 +69,20 @@ internal sealed class CompareCommand
         _shared.Sampler.AddTo(command);
         _shared.AddOutput(command);
         command.Add(_shared.Json);
-        command.SetWork(Run);
+        command.SetWork(
+            (parsed, cancellation) =>
+                RankedWork.Run(
+                    parsed,
+                    _shared,
+                    "the rows that were done are in the folder of --out",
+                    (ranks, reporter) => Run(parsed, ranks, reporter, cancellation)
+                )
+        );
         return command;
     }
 
-    private int Run(ParseResult parsed, CancellationToken cancellation)
+    private int Run(ParseResult parsed, ICollective ranks, Reporter reporter, CancellationToken cancellation)
     {
-        var reporter = new Reporter(parsed.GetValue(_shared.Quiet));
-        _shared.StartTorch(parsed);
         var specifications = parsed.GetValue(_degradations)!.Select(DegradationSpec.Parse).ToArray();
         var given = _shared.Sampler.Read(parsed, parsed.GetValue(_shared.Steps), parsed.GetValue(_shared.Churn));
         RequireKnown(given, parsed.GetValue(_methods)!);
@@ -83,9 +90,9 @@ internal sealed class CompareCommand
         try
         {
             foreach (var model in parsed.GetValue(_models)!)
-                networks.Add((Path.GetFileNameWithoutExtension(model), _shared.LoadModel(parsed, model)));
+                networks.Add((Path.GetFileNameWithoutExtension(model), _shared.LoadModel(parsed, model, ranks: ranks)));
             using var images = ImageSets.Open(parsed.GetValue(_data)!, networks[0].Network.Configuration);
-            var options = Options(parsed, images);
+            var options = Options(parsed, images, ranks);
             var contestants = ComparisonPairs.Fitting(
                 networks,
                 parsed.GetValue(_methods)!,
@@ -94,8 +101,9 @@ internal sealed class CompareCommand
                 reporter
             );
             var folder = parsed.GetValue(_shared.Out)!;
-            OutputFolder.Require(folder);
-            var output = new ComparisonOutput(folder);
+            if (ranks.IsFirst())
+                OutputFolder.Require(folder);
+            var output = new ComparisonOutput(folder, ranks.IsFirst());
             var cancelled = Compare(
                 images,
                 specifications,
@@ -103,9 +111,12 @@ internal sealed class CompareCommand
                 options,
                 parsed.GetValue(_slowCount),
                 output,
+                ranks,
                 reporter,
                 cancellation
             );
+            if (!ranks.IsFirst())
+                return ExitCode.Success;
             if (parsed.GetValue(_shared.Json))
                 JsonText.Print(output.Json(cancelled));
             else
@@ -119,7 +130,7 @@ internal sealed class CompareCommand
         }
     }
 
-    private ComparisonOptions Options(ParseResult parsed, IImageSet images)
+    private ComparisonOptions Options(ParseResult parsed, IImageSet images, ICollective ranks)
     {
         var options = new ComparisonOptions
         {
@@ -127,7 +138,7 @@ internal sealed class CompareCommand
             BatchSize = parsed.GetValue(_batch),
             Seed = parsed.GetValue(_shared.Seed),
             SigmaY = parsed.GetValue(_shared.Noise),
-            Device = _shared.Device(parsed),
+            Device = _shared.Device(parsed, ranks),
         };
         options.Validate();
         if (options.Count > images.Count)
@@ -145,6 +156,7 @@ internal sealed class CompareCommand
         ComparisonOptions options,
         int? slowCount,
         ComparisonOutput output,
+        ICollective ranks,
         Reporter reporter,
         CancellationToken cancellation
     )
@@ -153,7 +165,7 @@ internal sealed class CompareCommand
         {
             foreach (var specification in specifications)
             {
-                var comparison = new MethodComparison(images, specification, options);
+                var comparison = new MethodComparison(images, specification, options, ranks);
                 output.Add(reporter.Run($"{specification.Text}, H⁺y", "images", p => comparison.PseudoInverse(p, cancellation)));
                 output.Add(reporter.Run($"{specification.Text}, linear", "images", p => comparison.LinearEstimate(p, cancellation)));
                 foreach (var c in contestants)
@@ -165,7 +177,7 @@ internal sealed class CompareCommand
             }
             return false;
         }
-        catch (OperationCanceledException) when (output.Rows.Count > 0)
+        catch (OperationCanceledException) when (output.Rows.Count > 0 && ranks.Size == 1) // of several, this one ends the others, which wait for it
         {
             reporter.Line($"cancelled after {output.Rows.Count} rows");
             return true;

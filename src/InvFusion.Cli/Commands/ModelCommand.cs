@@ -9,11 +9,18 @@ using InvFusion.Verification;
 
 namespace InvFusion.Cli.Commands;
 
-/// <summary><c>model</c>: info, convert and verify; <see cref="EmaCommand"/> beside them.</summary>
+/// <summary><c>model</c>: info, convert and verify; <see cref="EmaCommand"/> and <see cref="ModelDifference"/> beside them.</summary>
 internal static class ModelCommand
 {
     public static Command Create() =>
-        new("model", "Describes, converts and verifies models") { Info(), ConvertModel(), EmaCommand.Create(), Verify() };
+        new("model", "Describes, converts and verifies models")
+        {
+            Info(),
+            ConvertModel(),
+            EmaCommand.Create(),
+            Verify(),
+            ModelDifference.Create(),
+        };
 
     private static Command Info()
     {

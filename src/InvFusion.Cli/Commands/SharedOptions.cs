@@ -1,5 +1,6 @@
 using System.CommandLine;
 using InvFusion.Diffusion;
+using InvFusion.Distributed;
 using InvFusion.Models;
 using InvFusion.Runtime;
 using TorchSharp;
@@ -77,23 +78,23 @@ internal sealed class SharedOptions
         Sampler.AddTo(command);
     }
 
-    /// <summary>Starts libtorch with the wanted threads.</summary>
-    public void StartTorch(ParseResult parsed)
+    /// <summary>Starts libtorch with the wanted threads; by default ranks on one host divide its processors.</summary>
+    public void StartTorch(ParseResult parsed, ICollective? ranks = null)
     {
         var threads = parsed.GetValue(Threads);
         if (threads is < 0 or > 1024)
             throw new ConfigurationException($"--threads {threads}: must be 0 (all) to 1024");
-        TorchRuntime.Initialize(threads);
+        TorchRuntime.Initialize(threads == 0 && ranks is { Size: > 1 } ? ranks.Processors.Own : threads);
     }
 
-    /// <summary>The device that --device means.</summary>
-    public Device Device(ParseResult parsed)
+    /// <summary>The device that --device means; auto gives each rank of a host another GPU, as far as there are.</summary>
+    public Device Device(ParseResult parsed, ICollective? ranks = null)
     {
         var name = parsed.GetValue(DeviceName)!;
         if (name == "cpu" || (name == "auto" && !cuda_is_available()))
             return CPU;
         var index =
-            name == "auto" ? "0"
+            name == "auto" ? $"{(ranks?.LocalRank ?? 0) % cuda.device_count()}"
             : name.StartsWith("cuda:", StringComparison.Ordinal) ? name["cuda:".Length..]
             : null;
         if (!int.TryParse(index, out var number) || number < 0)
@@ -111,10 +112,10 @@ internal sealed class SharedOptions
         parsed.GetValue(Guide) is { } name ? LoadModel(parsed, name, "--guide") : null;
 
     /// <summary>Loads a named model on the device, ready to evaluate.</summary>
-    public PreconditionedNetwork LoadModel(ParseResult parsed, string name, string option = "--model")
+    public PreconditionedNetwork LoadModel(ParseResult parsed, string name, string option = "--model", ICollective? ranks = null)
     {
-        StartTorch(parsed);
-        var device = Device(parsed);
+        StartTorch(parsed, ranks);
+        var device = Device(parsed, ranks);
         var type = ComputePrecision.Parse(parsed.GetValue(Precision)!, device);
         var network = NetworkFile.Load(ModelCatalog.Resolve(name, option));
         network.ComputeType = type;

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Text.Json.Nodes;
 using InvFusion.Cli.Rendering;
+using InvFusion.Distributed;
 using InvFusion.Models;
 using InvFusion.Training;
 
@@ -48,21 +49,39 @@ internal static class TrainCommand
         command.Add(options.Json);
         command.SetWork(
             (parsed, cancellation) =>
+                RankedWork.Run(
+                    parsed,
+                    options,
+                    "run the same command again to go on from the last checkpoint",
+                    (ranks, reporter) => Train(parsed, ranks, reporter, cancellation)
+                )
+        );
+        return command;
+
+        TrainingOptions Options(ParseResult parsed, string folder)
+        {
+            var run = Base(folder, parsed.GetValue(config), parsed.GetValue(data), parsed.GetValue(preset), parsed.GetValue(kind));
+            return run with
             {
-                var reporter = new Reporter(parsed.GetValue(options.Quiet));
-                var folder = Folder(parsed.GetValue(resume), parsed.GetValue(options.Out)!);
-                options.StartTorch(parsed);
-                var run = Base(folder, parsed.GetValue(config), parsed.GetValue(data), parsed.GetValue(preset), parsed.GetValue(kind));
-                run = run with
-                {
-                    Images = parsed.GetValue(images) ?? run.Images,
-                    Batch = parsed.GetValue(batch) ?? run.Batch,
-                    LearningRate = run.LearningRate with { Rate = parsed.GetValue(rate) ?? run.LearningRate.Rate },
-                    WarmStart = parsed.GetValue(warm) ?? run.WarmStart,
-                    Seed = parsed.GetValue(seed) ?? run.Seed,
-                };
-                using var set = ImageSets.Open(run.Data, run.Network);
-                using var trainer = new Trainer(run, folder, set, w => reporter.Line($"warning: {w}"), options.Device(parsed));
+                Images = parsed.GetValue(images) ?? run.Images,
+                Batch = parsed.GetValue(batch) ?? run.Batch,
+                LearningRate = run.LearningRate with { Rate = parsed.GetValue(rate) ?? run.LearningRate.Rate },
+                WarmStart = parsed.GetValue(warm) ?? run.WarmStart,
+                Seed = parsed.GetValue(seed) ?? run.Seed,
+            };
+        }
+
+        int Train(ParseResult parsed, ICollective ranks, Reporter reporter, CancellationToken cancellation)
+        {
+            var folder = Folder(parsed.GetValue(resume), parsed.GetValue(options.Out)!);
+            // Rank 0 reads them for all: it may be about to write the file that another would read.
+            var run = TrainingOptions.FromJson(ranks.Text(() => Options(parsed, folder).ToJson()), "training options");
+            using var set = ImageSets.Open(run.Data, run.Network);
+            var device = options.Device(parsed, ranks);
+            var exchange = Collectives.On(ranks, device);
+            using (exchange == ranks ? null : exchange)
+            {
+                using var trainer = new Trainer(run, folder, set, w => reporter.Line($"warning: {w}"), device, exchange);
                 if (trainer.ImagesSeen > 0)
                     reporter.Line($"{folder}: going on at image {trainer.ImagesSeen}");
                 var lines = new StatusLines(reporter);
@@ -71,12 +90,11 @@ internal static class TrainCommand
                 reporter.Line($"{folder}: network-ema.safetensors after {trainer.ImagesSeen} images");
                 if (cancelled)
                     reporter.Line($"cancelled; 'train --resume {folder}' goes on");
-                if (parsed.GetValue(options.Json))
+                if (parsed.GetValue(options.Json) && ranks.IsFirst())
                     JsonText.Print(Json(folder, trainer.ImagesSeen, run.Images, lines.Last, cancelled));
                 return cancelled ? ExitCode.Cancelled : ExitCode.Success;
             }
-        );
-        return command;
+        }
     }
 
     private static string Folder(string? resume, string folder)

@@ -5,7 +5,9 @@ using InvFusion.Formats.IO;
 namespace InvFusion.Cli.Rendering;
 
 /// <summary>The files of a comparison, whole and up to date after every row.</summary>
-internal sealed class ComparisonOutput(string folder)
+/// <param name="folder">Their folder.</param>
+/// <param name="writes">Whether this process is the one that writes them.</param>
+internal sealed class ComparisonOutput(string folder, bool writes)
 {
     private static readonly string[] Files = ["compare.md", "compare.csv", "compare.png"];
 
@@ -17,6 +19,8 @@ internal sealed class ComparisonOutput(string folder)
     public void Add(ComparisonRow row)
     {
         _rows.Add(row);
+        if (!writes)
+            return;
         AtomicFile.WriteAllText(Path.Combine(folder, Files[0]), ComparisonRow.Markdown(_rows));
         AtomicFile.WriteAllText(Path.Combine(folder, Files[1]), ComparisonRow.Csv(_rows));
         AtomicFile.WriteAllBytes(Path.Combine(folder, Files[2]), ComparisonPlot.Png(_rows));

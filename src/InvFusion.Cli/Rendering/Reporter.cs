@@ -2,8 +2,8 @@ using Spectre.Console;
 
 namespace InvFusion.Cli.Rendering;
 
-/// <summary>Progress and messages on the error stream: a bar on a terminal, plain lines elsewhere, nothing when quiet.</summary>
-internal sealed class Reporter(bool quiet)
+/// <summary>Progress and messages on the error stream: a bar on a terminal, plain lines elsewhere or when wanted, nothing when quiet.</summary>
+internal sealed class Reporter(bool quiet, bool plain = false)
 {
     private static readonly TimeSpan LineInterval = TimeSpan.FromSeconds(5);
     private readonly IAnsiConsole _console = AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(Console.Error) });
@@ -13,7 +13,7 @@ internal sealed class Reporter(bool quiet)
     {
         if (quiet)
             return work(new Sink(_ => { }));
-        return Console.IsErrorRedirected ? work(new Sink(Lines(title, unit))) : Bar(title, work);
+        return plain || Console.IsErrorRedirected ? work(new Sink(Lines(title, unit))) : Bar(title, work);
     }
 
     /// <summary>One line for the user.</summary>

@@ -13,6 +13,9 @@ public abstract class DegradationFamily
     /// </summary>
     public bool Shared { get; init; }
 
+    /// <summary>Whether the operator of a sample depends on the others of its batch or on its place in it: a part of a batch is drawn with all of it then.</summary>
+    public virtual bool DependsOnBatch => Shared;
+
     /// <summary>The name in specifications, for example <c>motion</c>.</summary>
     public abstract string Name { get; }
 

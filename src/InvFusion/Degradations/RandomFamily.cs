@@ -14,6 +14,9 @@ public sealed class RandomFamily(params IReadOnlyList<DegradationFamily> members
     /// <inheritdoc/>
     public override string Name => "random";
 
+    /// <inheritdoc/>
+    public override bool DependsOnBatch => Members.Any(m => m.DependsOnBatch);
+
     /// <summary>The family of the next batch. The choice comes from the batch's stream, so that all ranks agree.</summary>
     public DegradationFamily Choose(RandomStream batch)
     {

@@ -11,6 +11,9 @@ public sealed class SpecFamily(DegradationSpec spec) : DegradationFamily
     public override string Name => spec.Text;
 
     /// <inheritdoc/>
+    public override bool DependsOnBatch => true;
+
+    /// <inheritdoc/>
     public override LinearOperator Draw(ImageShape image, IReadOnlyList<RandomStream> samples, RandomStream batch, Device? device = null)
     {
         ArgumentNullException.ThrowIfNull(samples);

@@ -1,20 +1,26 @@
+using InvFusion.Distributed;
 using InvFusion.Restoration;
 using static TorchSharp.torch;
 
 namespace InvFusion.Evaluation;
 
 /// <summary>The scores of one row of a comparison, image by image.</summary>
-internal sealed class ComparisonScores
+/// <param name="images">How many images the row is of.</param>
+internal sealed class ComparisonScores(int images)
 {
-    private readonly List<double> _psnr = [];
-    private readonly List<double> _gain = [];
-    private readonly List<double> _ssim = [];
-    private readonly List<double> _consistency = [];
+    // Scores by image; what no batch has brought stays 0, so that the sum over ranks is the whole.
+    private const int Columns = 6;
+    private const int Scored = 0; // 1 where there are scores
+    private const int Failed = 1; // 1 where the restoration is not finite
+    private const int Psnr = 2;
+    private const int Gain = 3;
+    private const int Ssim = 4;
+    private const int Residual = 5;
+    private readonly double[] _scores = new double[images * Columns];
     private double _seconds;
-    private long _forward;
-    private long _inverse;
-    private int _restored;
-    private int _failed;
+    private double _forward;
+    private double _inverse;
+    private double _restored;
 
     /// <summary>Adds the restored images <c>[B, C, H, W]</c> of a batch; those that are not finite have failed and have no other score.</summary>
     /// <param name="batch">What they were restored from.</param>
@@ -30,15 +36,17 @@ internal sealed class ComparisonScores
         {
             if (!double.IsFinite(baseline[i]))
                 continue;
+            var scores = _scores.AsSpan((batch.First + i) * Columns, Columns);
             if (!restored[i].isfinite().all().item<bool>())
             {
-                _failed++;
+                scores[Failed] = 1;
                 continue;
             }
-            _psnr.Add(ImageQuality.Psnr(restored[i], batch.Truth[i]));
-            _gain.Add(_psnr[^1] - baseline[i]);
-            _ssim.Add(ImageQuality.Ssim(restored[i], batch.Truth[i]));
-            _consistency.Add(consistency[i]);
+            scores[Scored] = 1;
+            scores[Psnr] = ImageQuality.Psnr(restored[i], batch.Truth[i]);
+            scores[Gain] = scores[Psnr] - baseline[i];
+            scores[Ssim] = ImageQuality.Ssim(restored[i], batch.Truth[i]);
+            scores[Residual] = consistency[i];
         }
         _seconds += seconds;
         _restored += batch.Size;
@@ -46,19 +54,29 @@ internal sealed class ComparisonScores
         _inverse += counts?.InverseCalls ?? batch.Size;
     }
 
-    /// <summary>The row, but for what names it.</summary>
-    public ComparisonRow Row(ComparisonRow named) =>
-        named with
+    /// <summary>The row of the batches of all ranks, but for what names it.</summary>
+    public ComparisonRow Row(ComparisonRow named, ICollective ranks)
+    {
+        double[] all = [.. _scores],
+            totals = [_seconds, _forward, _inverse, _restored],
+            peak = [PeakMemory.Megabytes];
+        ranks.Reduce(all, Reduction.Sum);
+        ranks.Reduce(totals, Reduction.Sum);
+        ranks.Reduce(peak, Reduction.Max);
+        var rows = Enumerable.Range(0, images).Select(i => all[(i * Columns)..((i + 1) * Columns)]).ToArray();
+        double[] Values(int column) => [.. rows.Where(r => r[Scored] > 0).Select(r => r[column])];
+        return named with
         {
-            Images = _psnr.Count,
-            Failed = _failed,
-            Psnr = Estimate.Of(_psnr),
-            Gain = Estimate.Of(_gain),
-            Ssim = Estimate.Of(_ssim),
-            Consistency = _consistency.DefaultIfEmpty(double.NaN).Average(),
-            ForwardCalls = (double)_forward / _restored,
-            InverseCalls = (double)_inverse / _restored,
-            SecondsPerImage = _seconds / _restored,
-            PeakMegabytes = PeakMemory.Megabytes,
+            Images = rows.Count(r => r[Scored] > 0),
+            Failed = rows.Count(r => r[Failed] > 0),
+            Psnr = Estimate.Of(Values(Psnr)),
+            Gain = Estimate.Of(Values(Gain)),
+            Ssim = Estimate.Of(Values(Ssim)),
+            Consistency = Values(Residual).DefaultIfEmpty(double.NaN).Average(),
+            ForwardCalls = totals[1] / totals[3],
+            InverseCalls = totals[2] / totals[3],
+            SecondsPerImage = totals[0] / totals[3],
+            PeakMegabytes = peak[0],
         };
+    }
 }

@@ -1,5 +1,6 @@
 using InvFusion.Data;
 using InvFusion.Degradations;
+using InvFusion.Distributed;
 using static TorchSharp.torch;
 
 namespace InvFusion.Evaluation;
@@ -13,9 +14,11 @@ internal sealed class DegradedImages(IImageSet images, DegradationSpec degradati
     /// Batches of the first images. Fewer images give the beginning of what more of them give: operators depend on where a batch begins, not on where it ends.
     /// Each batch ends when the next one is asked for.
     /// </summary>
-    public IEnumerable<Batch> Read(int count)
+    /// <param name="count">How many images.</param>
+    /// <param name="ranks">Each rank gets every so many batches, whole ones: they are the same whoever reads them.</param>
+    public IEnumerable<Batch> Read(int count, ICollective ranks)
     {
-        for (var first = 0; first < count; first += options.BatchSize)
+        for (var first = ranks.Rank * options.BatchSize; first < count; first += ranks.Size * options.BatchSize)
         {
             using var batch = ReadBatch(first, Math.Min(options.BatchSize, count - first));
             yield return batch;

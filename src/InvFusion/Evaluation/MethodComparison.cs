@@ -2,6 +2,7 @@ using System.Diagnostics;
 using InvFusion.Data;
 using InvFusion.Degradations;
 using InvFusion.Diffusion;
+using InvFusion.Distributed;
 using InvFusion.Models;
 using InvFusion.Restoration;
 using static TorchSharp.torch;
@@ -25,19 +26,22 @@ public sealed class MethodComparison
     private readonly DegradedImages _images;
     private readonly ComparisonOptions _options;
     private readonly string _degradation;
+    private readonly ICollective _ranks;
     private double[]? _baseline; // PSNR of H⁺y of each image
 
     /// <summary>Prepares a comparison.</summary>
     /// <param name="images">The clean images; not owned.</param>
     /// <param name="degradation">The degradation; random ones draw an operator for each image.</param>
     /// <param name="options">What all rows share.</param>
+    /// <param name="ranks">The processes that share the work batch by batch, or null for this one alone; not owned. Each gets the whole rows.</param>
     /// <exception cref="ConfigurationException">An option is out of range.</exception>
-    public MethodComparison(IImageSet images, DegradationSpec degradation, ComparisonOptions options)
+    public MethodComparison(IImageSet images, DegradationSpec degradation, ComparisonOptions options, ICollective? ranks = null)
     {
         options.Validate();
         if (options.Count > images.Count)
             throw new ConfigurationException($"--num {options.Count}: must be 1 to {images.Count}, the images of the set");
         (_images, _options, _degradation) = (new(images, degradation, options), options, degradation.Text);
+        _ranks = ranks ?? new SingleProcess();
     }
 
     /// <summary>The row of H⁺y, of all images.</summary>
@@ -88,8 +92,8 @@ public sealed class MethodComparison
         PeakMemory.Mark();
         var wanted = Math.Min(count ?? _options.Count, _options.Count);
         var project = contestant.Project && _options.SigmaY == 0;
-        var scores = new ComparisonScores();
-        foreach (var batch in _images.Read(wanted))
+        var scores = new ComparisonScores(wanted);
+        foreach (var batch in _images.Read(wanted, _ranks))
         {
             using var scope = NewDisposeScope();
             using var op = new CountingOperator(batch.Operator);
@@ -101,7 +105,7 @@ public sealed class MethodComparison
             scores.Add(batch, restored, _baseline.AsSpan(batch.First, batch.Size), seconds, op);
         }
         var label = project ? $"{contestant.Method}, projected" : contestant.Method;
-        return scores.Row(Named(contestant.Model, label, contestant.Evaluations));
+        return scores.Row(Named(contestant.Model, label, contestant.Evaluations), _ranks);
     }
 
     private (ComparisonRow Row, double[] Psnr) WithoutNetwork(
@@ -113,9 +117,9 @@ public sealed class MethodComparison
     {
         using var noGrad = no_grad();
         PeakMemory.Mark();
-        var scores = new ComparisonScores();
-        var all = new List<double>();
-        foreach (var batch in _images.Read(_options.Count))
+        var scores = new ComparisonScores(_options.Count);
+        var all = new double[_options.Count];
+        foreach (var batch in _images.Read(_options.Count, _ranks))
         {
             cancellation.ThrowIfCancellationRequested();
             using var scope = NewDisposeScope();
@@ -124,10 +128,11 @@ public sealed class MethodComparison
             var seconds = clock.Elapsed.TotalSeconds;
             double[] psnr = [.. Enumerable.Range(0, batch.Size).Select(i => ImageQuality.Psnr(images[i], batch.Truth[i]))];
             scores.Add(batch, images, _baseline is null ? psnr : _baseline.AsSpan(batch.First, batch.Size), seconds, counts: null);
-            all.AddRange(psnr);
-            progress?.Report((all.Count, _options.Count));
+            psnr.CopyTo(all, batch.First);
+            progress?.Report((batch.First + batch.Size, _options.Count));
         }
-        return (scores.Row(Named("", label, 0)), [.. all]);
+        _ranks.Reduce(all, Reduction.Sum); // the others have left 0 there
+        return (scores.Row(Named("", label, 0), _ranks), all);
     }
 
     private SamplingResult Sample(

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using InvFusion.Data;
+using InvFusion.Distributed;
 using InvFusion.Formats.IO;
 using InvFusion.Imaging;
 using InvFusion.Models;
@@ -27,6 +28,7 @@ public sealed class Trainer : IDisposable
     private readonly FlatAdam _adam;
     private readonly PowerAverages _averages;
     private readonly StatsFile _stats;
+    private readonly TrainingRanks _ranks;
     private double _earlierSeconds;
     private long _seen;
     private long _saved = -1;
@@ -37,11 +39,22 @@ public sealed class Trainer : IDisposable
     /// <param name="images">The images; not owned.</param>
     /// <param name="warn">Receives one line for each damaged checkpoint that is passed over.</param>
     /// <param name="device">Where to train, or null for the CPU.</param>
+    /// <param name="ranks">
+    /// The processes that train together, or null for this one alone; not owned. Each takes its part of every pass; rank 0 alone reads and writes the folder.
+    /// </param>
     /// <exception cref="ConfigurationException">The options are wrong, or differ from those of the run in the folder.</exception>
     /// <exception cref="DataFormatException">The folder cannot be written, or the images do not fit the network.</exception>
-    public Trainer(TrainingOptions options, string folder, IImageSet images, Action<string>? warn = null, Device? device = null)
+    public Trainer(
+        TrainingOptions options,
+        string folder,
+        IImageSet images,
+        Action<string>? warn = null,
+        Device? device = null,
+        ICollective? ranks = null
+    )
     {
         options.Validate();
+        _ranks = new(ranks ?? new SingleProcess(), options);
         (_options, _folder, _images) = (options, folder, images);
         var n = options.Network;
         if (images.Size != n.Resolution || images.Channels != n.Channels)
@@ -56,14 +69,17 @@ public sealed class Trainer : IDisposable
             _network.to(device);
         _network.train();
         _parameters = new(_network);
-        if (options.WarmStart is { } start)
+        if (options.WarmStart is { } start && _ranks.IsFirst)
             LoadWeights(start);
         _adam = new(_parameters);
         _averages = new(_parameters, options.PowerEma.Stds);
         _stats = new(Path.Combine(folder, "stats.jsonl"));
         try
         {
-            Resume(warn);
+            if (_ranks.IsFirst)
+                Resume(warn);
+            (_seen, _earlierSeconds) = _ranks.ShareState(_network, _adam, _averages, _seen, _earlierSeconds);
+            _saved = _ranks.Any(_saved >= 0) ? _seen : -1;
         }
         catch
         {
@@ -94,21 +110,25 @@ public sealed class Trainer : IDisposable
             StartCounter = _seen,
             HorizontalFlip = _options.HorizontalFlip && _options.Augmentation == 0,
         };
-        using var loader = new PrefetchingLoader(_images, loaderOptions);
-        var step = new TrainingStep(_network, _options, _parameters.Values.device);
+        using var loader = new PrefetchingLoader(_images, _ranks.PartOf(loaderOptions));
+        var step = new TrainingStep(_network, _options, _parameters.Values.device, _ranks.First);
         var clock = Stopwatch.StartNew();
         var window = new StatusWindow(_seen, clock.Elapsed);
         var diverged = 0; // passes in a row, over windows too
-        using var events = new RunEvents(_folder, _seen);
-        CodeVersion.Append(_folder, _seen, _parameters.Values.device.ToString());
+        using var events = _ranks.IsFirst ? new RunEvents(_folder, _seen) : null;
+        if (_ranks.IsFirst)
+            CodeVersion.Append(_folder, _seen, _parameters.Values.device.ToString());
         if (_saved < 0)
             SaveCheckpoint(0); // to go back to if the run diverges before its first checkpoint
-        while (_seen < _options.Images && !StopRequested(cancellation))
+        while (_seen < _options.Images && !_ranks.Any(StopRequested(cancellation)))
         {
             using var pause = CollectionPause.Begin(BytesOfAStep);
+            var passes = new PassLosses[_options.Rounds];
             for (var round = 0; round < _options.Rounds; round++)
+                passes[round] = step.Accumulate(loader.Next(CancellationToken.None));
+            _ranks.Sum(_parameters.Gradients, passes);
+            foreach (var pass in passes)
             {
-                var pass = step.Accumulate(loader.Next(CancellationToken.None));
                 diverged = pass.Loss < DivergedLoss ? 0 : diverged + 1; // NaN too
                 window.Add(pass);
             }
@@ -124,23 +144,25 @@ public sealed class Trainer : IDisposable
             if (Crossed(_options.StatusImages) || _seen >= _options.Images)
             {
                 var status = window.Close(_seen, _options, rate, beta, clock.Elapsed, _earlierSeconds);
-                _stats.Append(status);
-                events.Add(status);
+                if (_ranks.IsFirst)
+                    _stats.Append(status);
+                events?.Add(status);
                 progress?.Report(status);
                 window = new(_seen, clock.Elapsed);
             }
-            if (_options.GridImages > 0 && Crossed(_options.GridImages))
+            if (_options.GridImages > 0 && Crossed(_options.GridImages) && events is not null)
                 SaveGrid(events);
             if (diverged > 0)
                 continue; // nothing of it goes into a file
-            if (Crossed(_options.PowerEma.SnapshotImages) || _seen >= _options.Images)
+            if ((Crossed(_options.PowerEma.SnapshotImages) || _seen >= _options.Images) && _ranks.IsFirst)
                 SaveSnapshots();
             if (Crossed(_options.CheckpointImages))
                 SaveCheckpoint(clock.Elapsed.TotalSeconds);
         }
         if (_saved != _seen)
             SaveCheckpoint(clock.Elapsed.TotalSeconds);
-        File.Delete(Path.Combine(_folder, SuspendFile));
+        if (_ranks.IsFirst)
+            File.Delete(Path.Combine(_folder, SuspendFile));
         _earlierSeconds += clock.Elapsed.TotalSeconds;
     }
 
@@ -188,12 +210,15 @@ public sealed class Trainer : IDisposable
 
     private void SaveCheckpoint(double seconds)
     {
+        _ranks.RequireEqual(_parameters.Values, _adam.Average, _seen);
+        _saved = _seen;
+        if (!_ranks.IsFirst)
+            return;
         TrainingCheckpoint.Save(TrainingCheckpoint.PathOf(_folder, _seen), _network, _adam, _averages, _seen, _earlierSeconds + seconds);
         SaveAverage(Path.Combine(_folder, AverageFile));
         TrainingCheckpoint.Prune(_folder, _options.KeepCheckpoints);
         if (_seen > 0)
             File.Delete(TrainingCheckpoint.PathOf(_folder, 0));
-        _saved = _seen;
     }
 
     private void Resume(Action<string>? warn)
@@ -208,7 +233,6 @@ public sealed class Trainer : IDisposable
             try
             {
                 (_seen, _earlierSeconds) = TrainingCheckpoint.Load(checkpoint, _network, _adam, _averages);
-                _saved = _seen;
                 break;
             }
             catch (DataFormatException e)

@@ -105,7 +105,8 @@ internal static class TrainingCheckpoint
         return Convert.ToHexString(SHA256.HashData(Encoding.UTF8.GetBytes(text)));
     }
 
-    private static IEnumerable<KeyValuePair<string, Tensor>> Contents(
+    /// <summary>Every tensor of a state by name.</summary>
+    public static IEnumerable<KeyValuePair<string, Tensor>> Contents(
         PreconditionedNetwork network,
         FlatAdam adam,
         PowerAverages averages

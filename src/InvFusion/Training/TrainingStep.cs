@@ -9,8 +9,15 @@ using static TorchSharp.torch;
 
 namespace InvFusion.Training;
 
-/// <summary>One pass: images, a degradation drawn anew, the loss and its gradients. Everything random derives from (seed, image counter).</summary>
-internal sealed class TrainingStep(PreconditionedNetwork network, TrainingOptions options, Device device)
+/// <summary>
+/// One pass, or a rank's part of it: images, a degradation drawn anew, the loss and its gradients. Everything random derives from (seed, image counter), but
+/// for dropout not from the part: ranks draw together what one would draw.
+/// </summary>
+/// <param name="network">The network.</param>
+/// <param name="options">The run.</param>
+/// <param name="device">Where the network is.</param>
+/// <param name="first">Images of the pass before this rank's.</param>
+internal sealed class TrainingStep(PreconditionedNetwork network, TrainingOptions options, Device device, int first = 0)
 {
     private readonly DegradationFamily _family = Family(options);
 
@@ -117,8 +124,16 @@ internal sealed class TrainingStep(PreconditionedNetwork network, TrainingOption
 
     private LinearOperator DrawOperator(ImageBatch batch, ImageShape shape)
     {
-        var samples = Enumerable.Range(0, batch.Count).Select(i => Stream(Purpose.Operator, batch.Counter + i)).ToArray();
-        return _family.Draw(shape, samples, Stream(Purpose.Batch, batch.Counter), device);
+        var start = batch.Counter - first; // of the pass
+        var common = Stream(Purpose.Batch, start);
+        var family = _family is RandomFamily random ? random.Choose(common) : _family;
+        if (!family.DependsOnBatch || batch.Count == options.Batch)
+            return family.Draw(shape, Samples(batch.Counter, batch.Count), common, device);
+        using var whole = family.Draw(shape, Samples(start, options.Batch), common, device);
+        return whole.Select([.. Enumerable.Range(first, batch.Count).Select(i => (long)i)]);
+
+        RandomStream[] Samples(long counter, int count) =>
+            [.. Enumerable.Range(0, count).Select(i => Stream(Purpose.Operator, counter + i))];
     }
 
     private (Tensor LogSigma, Tensor Noise, Tensor? Measurement) DrawNoise(ImageBatch batch, ImageShape shape, LinearOperator op)
