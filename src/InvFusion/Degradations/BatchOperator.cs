@@ -70,10 +70,19 @@ public sealed class BatchOperator : LinearOperator
     }
 
     /// <inheritdoc/>
-    public override Tensor LinearEstimate(Tensor measurements, int steps, double sigmaY = 0)
+    public override Tensor LinearEstimate(Tensor measurements, int steps, Tensor? sigmaY = null)
     {
         RequireMeasurements(measurements);
-        return PartByPart(measurements, (op, part) => op.LinearEstimate(Cut(op, part), steps, sigmaY));
+        using var scope = NewDisposeScope();
+        var levels = (sigmaY ?? zeros([1], device: measurements.device)).expand(BatchSize);
+        var first = 0L;
+        Tensor Part(LinearOperator op, Tensor part)
+        {
+            var own = levels.narrow(0, first, part.shape[0]);
+            first += part.shape[0];
+            return op.LinearEstimate(Cut(op, part), steps, own);
+        }
+        return PartByPart(measurements, Part).MoveToOuterDisposeScope();
     }
 
     /// <inheritdoc/>

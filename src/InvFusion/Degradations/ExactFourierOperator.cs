@@ -55,7 +55,7 @@ internal sealed class ExactFourierOperator(FourierOperator network, int largestD
     }
 
     /// <inheritdoc/>
-    internal override Tensor EstimateFromPrior(Tensor measurements, int steps, double sigmaY) =>
+    internal override Tensor EstimateFromPrior(Tensor measurements, int steps, Tensor sigmaY) =>
         network.EstimateFromPrior(measurements, steps, sigmaY);
 
     /// <inheritdoc/>

@@ -120,7 +120,7 @@ public sealed class FourierOperator : LinearOperator
 
     /// <inheritdoc/>
     /// <remarks>Solved in pixels, preconditioned by what would be the inverse on the canvas.</remarks>
-    internal override Tensor EstimateFromPrior(Tensor measurements, int steps, double sigmaY)
+    internal override Tensor EstimateFromPrior(Tensor measurements, int steps, Tensor sigmaY)
     {
         var y = fft.ifft2(Unpack(measurements)).real; // [B, k, C or 1, h, w]
         using var prior = new PicturePrior(Image, y.dtype, y.device);
@@ -129,7 +129,8 @@ public sealed class FourierOperator : LinearOperator
             MixColor ? (PicturePrior.MixChannels(spectrum) * spectrum.conj()).sum(2, keepdim: true) : spectrum * spectrum.conj()
         );
         var energy = FoldAliases(blurred * prior.Spectrum).real / (Stride * Stride); // of H C Hᵀ
-        var strong = energy + energy.amax([2, 3, 4], keepdim: true).clamp_min(1e-30) * PreconditionerDamping + sigmaY * sigmaY;
+        var strong =
+            energy + energy.amax([2, 3, 4], keepdim: true).clamp_min(1e-30) * PreconditionerDamping + sigmaY.square().view(-1, 1, 1, 1, 1);
         var root = strong.rsqrt(); // on both sides: the product stays symmetric where each channel has its own kernel
         Tensor Precondition(Tensor r)
         {

@@ -16,7 +16,7 @@ internal static class LinearEstimator
     /// <param name="adjoint">Hᵀ.</param>
     /// <param name="prior">C.</param>
     /// <param name="y">Measurements, <c>[B, k, …]</c>.</param>
-    /// <param name="sigmaY">Standard deviation of the noise in one number of y.</param>
+    /// <param name="sigmaY">Standard deviation of the noise in one number of y, <c>[B]</c> or <c>[1]</c>.</param>
     /// <param name="steps">Steps at most.</param>
     /// <param name="precondition">A symmetric positive guess at (H C Hᵀ)⁻¹, or null for none.</param>
     public static Tensor Solve(
@@ -24,7 +24,7 @@ internal static class LinearEstimator
         Func<Tensor, Tensor> adjoint,
         PicturePrior prior,
         Tensor y,
-        double sigmaY,
+        Tensor sigmaY,
         int steps,
         Func<Tensor, Tensor>? precondition
     )
@@ -35,7 +35,7 @@ internal static class LinearEstimator
         // ‖H C Hᵀ y‖/‖y‖ of each measurement alone: an image must not depend on those beside it.
         var size = y.square().sum(dims, keepdim: true).sqrt().clamp_min(1e-30);
         var scale = Covariance(y).square().sum(dims, keepdim: true).sqrt() / size;
-        var damping = scale * Floor + sigmaY * sigmaY + 1e-30;
+        var damping = scale * Floor + sigmaY.square().reshape([-1, 1, .. dims.Select(_ => 1L)]) + 1e-30;
         var u = ConjugateGradients.Solve(v => Covariance(v) + v * damping, y, steps, precondition);
         return prior.Multiply(adjoint(u)).MoveToOuterDisposeScope();
     }

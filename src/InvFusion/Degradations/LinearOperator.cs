@@ -63,21 +63,22 @@ public abstract class LinearOperator : IDisposable
     /// </summary>
     /// <param name="measurements">Measurements <c>[B, k, O]</c>.</param>
     /// <param name="steps">Steps of conjugate gradients at most; 20 come near enough for pictures.</param>
-    /// <param name="sigmaY">Standard deviation of the measurement noise, in units of the images.</param>
-    public virtual Tensor LinearEstimate(Tensor measurements, int steps, double sigmaY = 0)
+    /// <param name="sigmaY">Standard deviation of the measurement noise in units of the images, <c>[B]</c> or <c>[1]</c>; null is 0.</param>
+    public virtual Tensor LinearEstimate(Tensor measurements, int steps, Tensor? sigmaY = null)
     {
         RequireMeasurements(measurements);
         using var scope = NewDisposeScope();
         using var noGrad = no_grad();
         var y = measurements.detach().to_type(measurements.dtype == ScalarType.Float64 ? ScalarType.Float64 : ScalarType.Float32);
-        var x = EstimateFromPrior(y, steps, sigmaY);
-        if (sigmaY == 0)
-            x = x + PseudoInverse(y - Apply(x)); // what the steps have not reached yet
+        var sigma = (sigmaY ?? zeros([1], device: y.device)).to_type(y.dtype);
+        var x = EstimateFromPrior(y, steps, sigma);
+        var missing = PseudoInverse(y - Apply(x)); // what the steps have not reached yet; where there is noise, it is that
+        x = x + where(sigma.view(-1, 1, 1, 1, 1) > 0, zeros_like(missing), missing);
         return x.to_type(measurements.dtype).MoveToOuterDisposeScope();
     }
 
     /// <summary><see cref="LinearEstimate"/> of float32 or double measurements, without its last step. May leave temporaries.</summary>
-    internal virtual Tensor EstimateFromPrior(Tensor measurements, int steps, double sigmaY)
+    internal virtual Tensor EstimateFromPrior(Tensor measurements, int steps, Tensor sigmaY)
     {
         using var prior = new PicturePrior(Image, measurements.dtype, measurements.device);
         // Where H's rows are orthonormal, H C⁻¹Hᵀ is nearly (H C Hᵀ)⁻¹.

@@ -65,7 +65,7 @@ public sealed class MethodComparison
             PseudoInverse(cancellation: cancellation);
         return WithoutNetwork(
             "linear",
-            b => b.Operator.Exact.LinearEstimate(b.Measurements, LinearSteps, _options.SigmaY),
+            b => b.Operator.Exact.LinearEstimate(b.Measurements, LinearSteps, NoiseLevel),
             progress,
             cancellation
         ).Row;
@@ -108,6 +108,8 @@ public sealed class MethodComparison
         return scores.Row(Named(contestant.Model, label, contestant.Evaluations), _ranks);
     }
 
+    private Tensor NoiseLevel => tensor([(float)_options.SigmaY], device: _options.Device);
+
     private (ComparisonRow Row, double[] Psnr) WithoutNetwork(
         string label,
         Func<DegradedImages.Batch, Tensor> estimate,
@@ -149,7 +151,7 @@ public sealed class MethodComparison
             Noise = new SampleNoise(batch.Seeds, _options.Device),
             Problem = new(op, batch.Measurements, _options.SigmaY),
         };
-        var known = new Conditioning(op, batch.Measurements) { NoiseLevel = tensor([(float)_options.SigmaY], device: _options.Device) };
+        var known = new Conditioning(op, batch.Measurements) { NoiseLevel = NoiseLevel };
         var denoiser = new NetworkDenoiser(c.Network, c.Kind.Conditional ? known : Conditioning.None);
         return Samplers.Create(c.Method, c.Options).Sample(denoiser, request, progress, cancellation);
     }

@@ -18,7 +18,7 @@ public sealed record Conditioning(
     /// <summary>Nothing known.</summary>
     public static Conditioning None { get; } = new();
 
-    /// <summary>σ_y of each measurement, <c>[B]</c> or <c>[1]</c>, in units of the images, for a network that is told; null is 0.</summary>
+    /// <summary>σ_y of each measurement, <c>[B]</c> or <c>[1]</c>, in units of the images, for a network that is told, and for its linear estimate; null is 0.</summary>
     public Tensor? NoiseLevel { get; init; }
 
     /// <summary>

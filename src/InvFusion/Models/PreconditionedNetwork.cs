@@ -92,7 +92,7 @@ public sealed class PreconditionedNetwork : nn.Module
         if (Configuration.Kind == NetworkKind.Unconditional || conditioning is not { Operator: { } op, Measurements: { } y })
             return null;
         var steps = Configuration.LinearEstimateSteps;
-        using var image = steps > 0 ? op.LinearEstimate(y, steps) : op.PseudoInverse(y); // [B, 1, C, H, W]
+        using var image = steps > 0 ? op.LinearEstimate(y, steps, conditioning.NoiseLevel) : op.PseudoInverse(y); // [B, 1, C, H, W]
         return image.squeeze(1);
     }
 

@@ -38,7 +38,7 @@ internal sealed class CountingOperator(LinearOperator inner) : LinearOperator(in
         return inner.PseudoInverse(measurements, sigmaY);
     }
 
-    public override Tensor LinearEstimate(Tensor measurements, int steps, double sigmaY = 0)
+    public override Tensor LinearEstimate(Tensor measurements, int steps, Tensor? sigmaY = null)
     {
         _inverse += measurements.shape[0] * measurements.shape[1];
         return inner.LinearEstimate(measurements, steps, sigmaY);
