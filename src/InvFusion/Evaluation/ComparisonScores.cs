@@ -1,3 +1,4 @@
+using InvFusion.Diffusion;
 using InvFusion.Restoration;
 using static TorchSharp.torch;
 
@@ -14,7 +15,7 @@ internal sealed class ComparisonScores
     private long _forward;
     private long _inverse;
     private int _restored;
-    private int _failed;
+    private readonly List<string> _failures = [];
 
     /// <summary>Adds the restored images <c>[B, C, H, W]</c> of a batch; those that are not finite have failed and have no other score.</summary>
     /// <param name="batch">What they were restored from.</param>
@@ -22,7 +23,15 @@ internal sealed class ComparisonScores
     /// <param name="baseline">PSNR of H⁺y for each of them; infinite where nothing was lost: there is nothing to restore then, and the image does not count.</param>
     /// <param name="seconds">The time that all of them took.</param>
     /// <param name="counts">What was called for them; null for H⁺y itself.</param>
-    public void Add(DegradedImages.Batch batch, Tensor restored, ReadOnlySpan<double> baseline, double seconds, CountingOperator? counts)
+    /// <param name="failures">For each image why it failed, where the sampler saw it.</param>
+    public void Add(
+        DegradedImages.Batch batch,
+        Tensor restored,
+        ReadOnlySpan<double> baseline,
+        double seconds,
+        CountingOperator? counts,
+        IReadOnlyList<SampleFailure?>? failures = null
+    )
     {
         using var scope = NewDisposeScope();
         var consistency = Consistency.RootMeanSquare(batch.Operator, restored, batch.Measurements);
@@ -32,7 +41,7 @@ internal sealed class ComparisonScores
                 continue;
             if (!restored[i].isfinite().all().item<bool>())
             {
-                _failed++;
+                _failures.Add(failures?[i]?.Message ?? $"image {batch.First + i} (seed {batch.Seeds[i]}) is not finite");
                 continue;
             }
             _psnr.Add(ImageQuality.Psnr(restored[i], batch.Truth[i]));
@@ -51,7 +60,7 @@ internal sealed class ComparisonScores
         named with
         {
             Images = _psnr.Count,
-            Failed = _failed,
+            Failures = _failures,
             Psnr = Estimate.Of(_psnr),
             Gain = Estimate.Of(_gain),
             Ssim = Estimate.Of(_ssim),

@@ -98,7 +98,7 @@ public sealed class MethodComparison
             using var result = Sample(contestant, op, batch, told, cancellation);
             var restored = project ? MeasurementProjection.Apply(op, result.Images, batch.Measurements) : result.Images;
             var seconds = clock.Elapsed.TotalSeconds;
-            scores.Add(batch, restored, _baseline.AsSpan(batch.First, batch.Size), seconds, op);
+            scores.Add(batch, restored, _baseline.AsSpan(batch.First, batch.Size), seconds, op, result.Failures);
         }
         var label = project ? $"{contestant.Method}, projected" : contestant.Method;
         return scores.Row(Named(contestant.Model, label, contestant.Evaluations));
@@ -141,7 +141,7 @@ public sealed class MethodComparison
         var request = new SamplingRequest
         {
             Image = _images.Shape,
-            Noise = new SampleNoise(batch.Seeds, _options.Device),
+            Noise = new SampleNoise(batch.Seeds, _options.Device) { What = "image", First = batch.First },
             Problem = new(op, batch.Measurements, _options.SigmaY),
         };
         var known = new Conditioning(op, batch.Measurements) { NoiseLevel = tensor([(float)_options.SigmaY], device: _options.Device) };
