@@ -30,6 +30,42 @@ public sealed partial class CancellationTests(CliWorld world)
     }
 
     [Fact]
+    public async Task CtrlCKeepsTheImagesThatAreDrawn()
+    {
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "sends SIGINT");
+        using var program = world.Start(
+            "sample --model prior.safetensors --steps 4 --samples 4096 --batch 1 --out cut-drawn --json",
+            line => Drawn().Match(line) is { Success: true } m && int.Parse(m.Groups[1].Value) >= 2 * EvaluationsOfASample
+        );
+        await program.Awaited();
+        program.PressCtrlC();
+        var result = (await program.End()).Expect(130);
+        Assert.True(result.Json.GetProperty("cancelled").GetBoolean());
+        var listed = result.Json.GetProperty("files").EnumerateArray().Select(f => f.GetString()!).ToArray();
+        Assert.Equal(listed.Order(), Directory.GetFiles(world.At("cut-drawn")).Select(f => Path.GetFileName(f)).Order());
+        Assert.InRange(listed.Count(f => f.StartsWith("sample-")), 2, 4095);
+    }
+
+    [Fact]
+    public async Task CtrlCInTheSecondInputKeepsAndReportsTheFirst()
+    {
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "sends SIGINT");
+        // The first picture is a tile, the second one has thousands.
+        world.Save("large.png", CliWorld.Picture(800, 800, 2));
+        using var program = world.Start(
+            "restore face.png large.png --simulate -d box:0,0,8,8 --tiles --model model.safetensors --steps 4 --samples 1 --out cut-inputs --json",
+            line => line.StartsWith("large.png: ")
+        );
+        await program.Awaited();
+        program.PressCtrlC();
+        var result = (await program.End()).Expect(130);
+        Assert.Equal("cancelled after 1 of 2 inputs", result.ErrorLines[^1]);
+        Assert.Equal("face.png", Assert.Single(result.Json.EnumerateArray()).GetProperty("input").GetString());
+        Assert.True(File.Exists(world.At("cut-inputs/face/report.json")));
+        Assert.Empty(Directory.GetFiles(world.At("cut-inputs/large")));
+    }
+
+    [Fact]
     public async Task CtrlCBeforeTheFirstSampleLeavesNothing()
     {
         Assert.SkipWhen(OperatingSystem.IsWindows(), "sends SIGINT");
@@ -43,6 +79,9 @@ public sealed partial class CancellationTests(CliWorld world)
         Assert.Equal("cancelled", result.ErrorLines[^1]);
         Assert.Empty(Directory.GetFiles(world.At("nothing"), "*", SearchOption.AllDirectories));
     }
+
+    [GeneratedRegex(@"sample: (\d+) of \d+ evaluations")]
+    private static partial Regex Drawn();
 
     [GeneratedRegex(@"face\.png: (\d+) of \d+ evaluations")]
     private static partial Regex Done();

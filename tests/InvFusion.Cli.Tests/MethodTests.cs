@@ -1,4 +1,5 @@
 using System.Text.Json;
+using InvFusion.Formats.Numpy;
 using Xunit;
 
 namespace InvFusion.Cli.Tests;
@@ -56,10 +57,31 @@ public sealed class MethodTests(CliWorld world)
     [Fact]
     public async Task AModelWithDirectionsShowsThemAroundTheMean()
     {
-        (await world.Run($"{Restore} --model directions.safetensors --method nppc --out directed --quiet")).Expect(0);
-        var mean = world.Load("directed/face/mean.png");
-        foreach (var name in (string[])["direction-00-minus", "direction-00-plus", "direction-01-minus", "direction-01-plus"])
-            Assert.NotEqual(0, CliWorld.Difference(mean, world.Load($"directed/face/{name}.png")));
+        var nppc = $"{Restore} --model directions.safetensors --method nppc";
+        var report = (await world.Run($"{nppc} --save-directions --out directed --quiet --json")).Expect(0).Json;
+        var saved = Npy.Read(world.At("directed/face/directions.npy"));
+        Assert.Equal([2, 3, CliWorld.Size, CliWorld.Size], saved.Shape);
+        var directions = saved.ToSingles().Chunk(3 * CliWorld.Size * CliWorld.Size).ToArray();
+        var deviations = report.GetProperty("directionDeviations").EnumerateArray().Select(d => d.GetDouble()).ToArray();
+        for (var k = 0; k < 2; k++)
+            Assert.Equal(Math.Sqrt(directions[k].Sum(v => (double)v * v)), deviations[k], 1e-4 * deviations[k]);
+        Assert.Equal(0, directions[0].Zip(directions[1], (a, b) => (double)a * b).Sum() / (deviations[0] * deviations[1]), 1e-4);
+
+        var mean = world.Load("directed/face/mean.png").ToPlanar();
+        for (var k = 0; k < 2; k++)
+        for (var times = 1; times <= 2; times++)
+            foreach (var (side, sign) in new[] { ("minus", -1), ("plus", 1) })
+            {
+                var shown = world.Load($"directed/face/direction-{k:00}-{side}{times}.png").ToPlanar();
+                for (var i = 0; i < shown.Length; i++)
+                    if (mean[i] is > 0 and < 255) // the mean was not cut off there
+                        Assert.Equal(Math.Clamp(mean[i] + 127.5 * sign * times * directions[k][i], 0, 255), shown[i], 1.01);
+            }
+
+        (await world.Run($"{nppc} --out undirected --quiet")).Expect(0);
+        Assert.False(File.Exists(world.At("undirected/face/directions.npy")));
+        (await world.Run($"{nppc} --save-directions --tiles --out not-made")).Expect(3).ExpectOneErrorLine("--save-directions|--tiles");
+        (await world.Run($"{Restore} --save-directions --out not-made")).Expect(3).ExpectOneErrorLine("--save-directions|edm|nppc");
     }
 
     [Fact]
@@ -85,6 +107,19 @@ public sealed class MethodTests(CliWorld world)
         Assert.Equal(1 + 1 + 1 + 2 + 2, lines.Length); // titles, exact draws, edm, and both forms of the two others
         Assert.StartsWith(result.Output, File.ReadAllText(world.At("bench/posterior.md")));
         Assert.True(world.Load("bench/posterior.png").Width > 100);
+        const string Slow =
+            "bench posterior --method edm daps --steps 100 --langevin-steps 0 --variant paper -d gray --noise 0 --prior gaussian --size 4";
+        (await world.Run($"{Slow} --samples 40 --samples-slow 8 --out bench-slow --quiet")).Expect(0);
+        var counts = File.ReadAllLines(world.At("bench-slow/posterior.csv")).Skip(1).Select(l => l.Split("\",\"")[3..5]).ToArray();
+        string[][] expected =
+        [
+            ["exact draws", "40"],
+            ["exact draws, 8", "8"],
+            ["edm", "40"],
+            ["daps", "8"],
+        ];
+        Assert.Equal(expected, counts);
+        (await world.Run($"{Slow} --samples 40 --samples-slow 41 --out bench-not")).Expect(3).ExpectOneErrorLine("--samples-slow 41|40");
         (await world.Run("bench posterior --prior cauchy --out bench-not")).Expect(3).ExpectOneErrorLine("cauchy|gaussian");
         (await world.Run("bench posterior --samples 1 --out bench-not")).Expect(3).ExpectOneErrorLine("--samples 1");
     }

@@ -65,6 +65,41 @@ public sealed class RestoreTests(CliWorld world)
     }
 
     [Fact]
+    public async Task TheReportSaysWhetherTheSamplesKnowHowWrongTheyAre()
+    {
+        const string Command = "restore face.png --simulate -d box:2,2,12,12 --model model.safetensors --precision fp32 --json";
+        var noisy = (await world.Run($"{Command} --noise 0.1 --steps 3 --samples 5 --out calibrated")).Expect(0);
+        var report = noisy.Json;
+        var residuals = report.GetProperty("residualOverNoise");
+        var consistency = report.GetProperty("consistency").EnumerateArray().Select(c => c.GetDouble()).ToArray();
+        Assert.Equal(
+            consistency.Select(c => Math.Round(c / 0.1, 9)),
+            residuals.GetProperty("samples").EnumerateArray().Select(c => Math.Round(c.GetDouble(), 9))
+        );
+        Assert.Equal(report.GetProperty("meanConsistency").GetDouble() / 0.1, residuals.GetProperty("mean").GetDouble(), 1e-9);
+        var calibration = report.GetProperty("calibration");
+        Assert.Equal((5, 0.9), (calibration.GetProperty("samples").GetInt32(), calibration.GetProperty("nominalCoverage").GetDouble()));
+        Assert.Equal(4.0 / 6, calibration.GetProperty("expectedInsideRange").GetDouble(), 1e-9);
+        Assert.Equal(3 * 16 * 16, calibration.GetProperty("numbers").GetInt64()); // with noise every pixel is uncertain
+        Assert.InRange(calibration.GetProperty("coverage").GetDouble(), 0, 1);
+        Assert.Equal(
+            calibration.GetProperty("spread").GetDouble() / calibration.GetProperty("error").GetDouble(),
+            calibration.GetProperty("spreadOverError").GetDouble(),
+            1e-9
+        );
+        Assert.Contains("σ_y (mean ", noisy.ErrorLines[^1]);
+        Assert.Contains("90 % intervals hold", noisy.ErrorLines[^1]);
+
+        var clean = (await world.Run($"{Command} --steps 3 --samples 5 --out calibrated-clean")).Expect(0).Json;
+        Assert.False(clean.TryGetProperty("residualOverNoise", out _));
+        Assert.InRange(clean.GetProperty("meanConsistency").GetDouble(), 0, 1e-5); // projected
+        Assert.InRange(clean.GetProperty("calibration").GetProperty("numbers").GetInt64(), 1, 3 * (16 * 16 - 10 * 10)); // what the box shows is known
+
+        var point = (await world.Run($"{Command} --method mmse --samples 5 --out calibrated-not")).Expect(0).Json;
+        Assert.False(point.TryGetProperty("calibration", out _)); // a mean alone has no spread to judge
+    }
+
+    [Fact]
     public async Task WhatAPictureShowsInTheHoleOfItsMaskDoesNotMatter()
     {
         foreach (var (name, grey) in new[] { ("black", 0), ("white", 255) })

@@ -37,6 +37,11 @@ internal static class BenchCommand
             DefaultValueFactory = _ => [0, 0.1],
         };
         var samples = new Option<int>("--samples") { Description = "Samples for each row", DefaultValueFactory = _ => 1000 };
+        var slowSamples = new Option<int?>("--samples-slow")
+        {
+            Description =
+                $"Samples for methods of {Samplers.SlowEvaluations} evaluations and more (dps, daps); as many as --samples by default",
+        };
         var size = new Option<int>("--size") { Description = "Side of the images", DefaultValueFactory = _ => 8 };
         var channels = new Option<int>("--channels") { Description = "Channels of the images", DefaultValueFactory = _ => 1 };
         var command = new Command("posterior", "Distance of each method's samples from posteriors in closed form, with exact denoisers")
@@ -46,6 +51,7 @@ internal static class BenchCommand
             degradations,
             noises,
             samples,
+            slowSamples,
             size,
             channels,
             options.Steps,
@@ -68,6 +74,10 @@ internal static class BenchCommand
                 var specifications = parsed.GetValue(degradations)!.Select(DegradationSpec.Parse).ToArray();
                 if (parsed.GetValue(samples) < 2)
                     throw new ConfigurationException($"--samples {parsed.GetValue(samples)}: must be 2 or more, to have a covariance");
+                if (parsed.GetValue(slowSamples) is { } few && (few < 2 || few > parsed.GetValue(samples)))
+                    throw new ConfigurationException(
+                        $"--samples-slow {few}: must be 2 to {parsed.GetValue(samples)}, the samples of the other methods"
+                    );
                 if (parsed.GetValue(size) is < 2 or > 32 || parsed.GetValue(channels) is < 1 or > 4)
                     throw new ConfigurationException(
                         "--size must be 2 to 32 and --channels 1 to 4: covariances of larger images do not fit"
@@ -78,6 +88,7 @@ internal static class BenchCommand
                 {
                     Image = new ImageShape(parsed.GetValue(channels), parsed.GetValue(size), parsed.GetValue(size)),
                     Samples = parsed.GetValue(samples),
+                    SlowSamples = parsed.GetValue(slowSamples),
                     Seed = parsed.GetValue(options.Seed),
                 };
                 var (rows, cancelled) = (new List<PosteriorRow>(), false);

@@ -12,9 +12,6 @@ namespace InvFusion.Cli.Commands;
 /// <summary><c>compare</c>: models × methods × degradations on one set, as a table and a plot.</summary>
 internal sealed class CompareCommand
 {
-    // Evaluations of the network for an image from which on --num-slow counts.
-    private const int Slow = 500;
-
     private readonly SharedOptions _shared = new();
     private readonly Argument<string> _data = new("data") { Description = "Clean images: a prepared set, a folder or a zip" };
     private readonly Option<string[]> _models = Several("--model", "Names or files; several may follow", ModelCatalog.Default);
@@ -32,7 +29,8 @@ internal sealed class CompareCommand
     };
     private readonly Option<int?> _slowCount = new("--num-slow")
     {
-        Description = $"How many images for methods of {Slow} evaluations and more (dps, daps); as many as --num by default",
+        Description =
+            $"How many images for methods of {Samplers.SlowEvaluations} evaluations and more (dps, daps); as many as --num by default",
     };
     private readonly Option<int> _batch = new("--batch")
     {
@@ -170,9 +168,11 @@ internal sealed class CompareCommand
                 output.Add(reporter.Run($"{specification.Text}, linear", "images", p => comparison.LinearEstimate(p, cancellation)));
                 foreach (var c in contestants)
                 {
-                    var count = c.Evaluations >= Slow ? slowCount : null;
+                    var count = c.Evaluations >= Samplers.SlowEvaluations ? slowCount : null;
                     var title = $"{specification.Text}, {c.Model}, {c.Method}";
                     output.Add(reporter.Run(title, "evaluations", p => comparison.Run(c, count, p, cancellation)));
+                    foreach (var failure in output.Rows[^1].Failures)
+                        reporter.Line($"warning: {title}: {failure}");
                 }
             }
             return false;

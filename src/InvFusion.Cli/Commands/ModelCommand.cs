@@ -57,10 +57,17 @@ internal static class ModelCommand
             Description = $"Configuration of a PyTorch checkpoint: {string.Join(", ", NetworkPresets.All.Keys)}",
         };
         var network = new Option<string?>("--network") { Description = "… or a JSON file with the configuration" };
-        var kind = new Option<NetworkKind>("--kind") { Description = "InvFusion, Blind or Unconditional" };
+        var kind = new Option<NetworkKind?>("--kind")
+        {
+            Description =
+                "Of a preset: InvFusion, Blind or Unconditional. Of a blind network file: Unconditional, its prior where it is given no measurement",
+        };
         var entry = new Option<string>("--entry") { Description = "Which entry of the checkpoint", DefaultValueFactory = _ => "ema" };
         var type = new Option<string>("--dtype") { Description = "fp32, or bf16 to halve the size", DefaultValueFactory = _ => "fp32" };
-        var command = new Command("convert", "PyTorch checkpoint → safetensors, or another storage type")
+        var command = new Command(
+            "convert",
+            "PyTorch checkpoint → safetensors, another storage type, or an unconditional network out of a blind one"
+        )
         {
             input,
             output,
@@ -84,12 +91,12 @@ internal static class ModelCommand
                 var other => throw new ConfigurationException($"--dtype {other}: unknown; use fp32 or bf16"),
             };
             if (Path.GetExtension(from).Equals(".safetensors", StringComparison.OrdinalIgnoreCase))
-                ModelConverter.FromSafetensors(from, to, element);
+                ModelConverter.FromSafetensors(from, to, element, parsed.GetValue(kind));
             else
                 ModelConverter.FromPyTorch(
                     from,
                     to,
-                    Configuration(parsed.GetValue(preset), parsed.GetValue(network), parsed.GetValue(kind)),
+                    Configuration(parsed.GetValue(preset), parsed.GetValue(network), parsed.GetValue(kind) ?? NetworkKind.InvFusion),
                     parsed.GetValue(entry)!,
                     element
                 );

@@ -29,12 +29,17 @@ internal static class RestoreCommand
         {
             Description = "Pixels that neighbouring tiles share; a quarter of a tile by default",
         };
+        var saveDirections = new Option<bool>("--save-directions")
+        {
+            Description = "Write the principal directions of nppc as directions.npy, each as long as one standard deviation along it",
+        };
         var command = new Command("restore", "Restores images: samples of the posterior, their mean and per-pixel spread")
         {
             inputs,
             simulate,
             tiles,
             overlap,
+            saveDirections,
         };
         command.Add(options.Degradation);
         command.Add(options.Noise);
@@ -51,6 +56,8 @@ internal static class RestoreCommand
                 RequireInputs(files);
                 if (parsed.GetValue(overlap) is not null && !parsed.GetValue(tiles))
                     throw new ConfigurationException("--overlap: is for --tiles; add that or leave it out");
+                if (parsed.GetValue(saveDirections))
+                    RequireDirections(parsed.GetValue(options.Method)!, parsed.GetValue(tiles));
                 options.StartTorch(parsed);
                 var settings = SamplingOptions.Restore(parsed, options);
                 settings.Validate();
@@ -63,19 +70,45 @@ internal static class RestoreCommand
                 using var read = new RestoreInputs(degradation, settings, parsed.GetValue(simulate), network, reporter);
                 var all = files.Select(read.Read).ToArray(); // a broken one is found before hours are spent on the first
                 var restorer = new Restorer(network, guide);
-                var reports = new List<RestoreReport>();
-                foreach (var input in all)
-                {
-                    reports.Add(Restore(input, parsed, options, settings, restorer, reporter, cancellation));
-                    if (reports[^1].Cancelled)
-                        break;
-                }
+                var (reports, exitCode) = RestoreAll(
+                    all,
+                    input => Restore(input, parsed, options, parsed.GetValue(saveDirections), settings, restorer, reporter, cancellation),
+                    reporter
+                );
                 if (parsed.GetValue(options.Json))
                     Console.WriteLine(files.Length == 1 ? reports[0].ToJson() : RestoreReport.ToJson(reports));
-                return reports[^1].Cancelled ? ExitCode.Cancelled : ExitCode.Success;
+                return exitCode;
             }
         );
         return command;
+    }
+
+    // What is restored is kept, and reported, whatever comes after it: an input of which every sample diverges, or Ctrl-C.
+    private static (List<RestoreReport> Reports, int ExitCode) RestoreAll(
+        RestoreInput[] inputs,
+        Func<RestoreInput, RestoreReport> restore,
+        Reporter reporter
+    )
+    {
+        var (reports, exitCode) = (new List<RestoreReport>(), ExitCode.Success);
+        foreach (var input in inputs)
+            try
+            {
+                reports.Add(restore(input));
+                if (reports[^1].Cancelled)
+                    return (reports, ExitCode.Cancelled);
+            }
+            catch (DivergenceException e) when (inputs.Length > 1)
+            {
+                Console.Error.WriteLine($"error: {input.File}: {e.Message}");
+                exitCode = ExitCode.Failure;
+            }
+            catch (OperationCanceledException) when (reports.Count > 0)
+            {
+                reporter.Line($"cancelled after {reports.Count} of {inputs.Length} inputs");
+                return (reports, ExitCode.Cancelled);
+            }
+        return (reports, exitCode);
     }
 
     private static void RequireInputs(string[] files)
@@ -88,10 +121,19 @@ internal static class RestoreCommand
             );
     }
 
+    private static void RequireDirections(string method, bool tiles)
+    {
+        if (!Samplers.Find(method).NeedsDirections)
+            throw new ConfigurationException($"--save-directions: {method} has no principal directions; use nppc or leave it out");
+        if (tiles)
+            throw new ConfigurationException("--save-directions: a picture in tiles has none as a whole; leave --tiles or it out");
+    }
+
     private static RestoreReport Restore(
         RestoreInput input,
         ParseResult parsed,
         SharedOptions options,
+        bool saveDirections,
         RestoreOptions settings,
         Restorer restorer,
         Reporter reporter,
@@ -130,7 +172,10 @@ internal static class RestoreCommand
             Consistency = [],
             Files = [],
         };
-        report = new RestoreOutput(folder, op, measurement, restored).Write(report, $"{Path.GetFileName(file)}: {specification}");
+        report = new RestoreOutput(folder, op, measurement, restored) { SaveDirections = saveDirections }.Write(
+            report,
+            $"{Path.GetFileName(file)}: {specification}"
+        );
         reporter.Line(Summary(report, folder));
         return report;
     }
@@ -138,6 +183,6 @@ internal static class RestoreCommand
     private static string Summary(RestoreReport r, string folder)
     {
         var quality = r.Mean is null ? "" : $", PSNR H⁺y {r.PseudoInverse!.Psnr:0.0}, mean {r.Mean.Psnr:0.0} dB";
-        return $"{Path.Combine(folder, "sheet.png")}: {r.Samples} samples in {r.Seconds:0.0} s, consistency {r.Consistency.Average():0.0000}{quality}";
+        return $"{Path.Combine(folder, "sheet.png")}: {r.Samples} samples in {r.Seconds:0.0} s, {RestoreScores.Summary(r)}{quality}";
     }
 }

@@ -44,6 +44,7 @@ internal sealed class ComparisonOutput(string folder, bool writes)
             ["method"] = r.Method,
             ["images"] = r.Images,
             ["failed"] = r.Failed,
+            ["failures"] = JsonText.Array(r.Failures),
             ["psnr"] = Json(r.Psnr),
             ["gain"] = Json(r.Gain),
             ["ssim"] = Json(r.Ssim),

@@ -1,7 +1,8 @@
 using InvFusion.Data;
 using InvFusion.Degradations;
-using InvFusion.Evaluation;
+using InvFusion.Formats;
 using InvFusion.Formats.IO;
+using InvFusion.Formats.Numpy;
 using InvFusion.Imaging;
 using InvFusion.Restoration;
 using static TorchSharp.torch;
@@ -16,6 +17,9 @@ internal sealed class RestoreOutput(string folder, LinearOperator op, Measuremen
 
     private readonly List<string> _files = [];
 
+    /// <summary>Whether the principal directions are written as numbers too.</summary>
+    public bool SaveDirections { get; init; }
+
     /// <summary>Writes everything; the report comes last, so that it is there only when all else is.</summary>
     public RestoreReport Write(RestoreReport report, string title)
     {
@@ -29,14 +33,19 @@ internal sealed class RestoreOutput(string folder, LinearOperator op, Measuremen
         SavePicture("spread.png", Pictures.HeatMap(restored.Spread).Map);
         foreach (var (k, direction) in (restored.Directions?.unbind() ?? []).Index())
         {
-            Save($"direction-{k:00}-minus.png", restored.Mean - DirectionScale * direction);
-            Save($"direction-{k:00}-plus.png", restored.Mean + DirectionScale * direction);
+            for (var times = 1; times <= DirectionScale; times++)
+            {
+                Save($"direction-{k:00}-minus{times}.png", restored.Mean - times * direction);
+                Save($"direction-{k:00}-plus{times}.png", restored.Mean + times * direction);
+            }
         }
+        if (SaveDirections && restored.Directions is { } numbers)
+            SaveNumbers("directions.npy", numbers);
         if (measurement.Truth is not null)
             Save("truth.png", measurement.Truth[0]);
         if (op.View(measurement.Values) is { } view && view.shape[2] is 1 or 3)
             Save("measurement.png", view[0, 0]);
-        var filled = Score(report, samples);
+        var filled = RestoreScores.Add(report, op, measurement, restored, samples);
         SavePicture("sheet.png", Sheet(filled, title, samples));
         filled = filled with { Files = [.. _files, "report.json"] };
         AtomicFile.WriteAllText(reportPath, filled.ToJson());
@@ -45,28 +54,12 @@ internal sealed class RestoreOutput(string folder, LinearOperator op, Measuremen
 
     private bool Finished(int sample) => restored.Samples[sample].isfinite().all().item<bool>();
 
-    private RestoreReport Score(RestoreReport report, int[] samples)
-    {
-        using var finished = stack(samples.Select(i => restored.Samples[i]), 0);
-        var scored = report with { Consistency = Consistency.RootMeanSquare(op, finished, measurement.Values) };
-        if (measurement.Truth is not { } truth)
-            return scored;
-        return scored with
-        {
-            PseudoInverse = Against(restored.PseudoInverse),
-            Mean = Against(restored.Mean),
-            SampleQuality = [.. samples.Select(i => Against(restored.Samples[i]))],
-        };
-
-        Quality Against(Tensor image) => new(ImageQuality.Psnr(image, truth[0]), ImageQuality.Ssim(image, truth[0]));
-    }
-
     private RgbImage Sheet(RestoreReport report, string title, int[] samples)
     {
         var sheet = new ContactSheet
         {
             Title = title,
-            Note = $"{report.Method}, {report.Steps} steps, {report.Seconds:0.0} s, consistency {report.Consistency.Average():0.000}",
+            Note = $"{report.Method}, {report.Steps} steps, {report.Seconds:0.0} s, {RestoreScores.Summary(report)}",
         };
         var cells = new List<SheetCell>();
         if (measurement.Truth is { } truth)
@@ -88,7 +81,7 @@ internal sealed class RestoreOutput(string folder, LinearOperator op, Measuremen
             );
         foreach (var (k, direction) in (restored.Directions?.unbind() ?? []).Index())
             sheet.AddRow(
-                $"direction {k}",
+                FormattableString.Invariant($"direction {k}: 1 std is {report.DirectionDeviations![k]:0.00} in norm"),
                 Enumerable
                     .Range(-DirectionScale, 2 * DirectionScale + 1)
                     .Select(times => new SheetCell(Pictures.FromTensor(restored.Mean + times * direction), $"{times:+0;-0;0} std"))
@@ -99,6 +92,14 @@ internal sealed class RestoreOutput(string folder, LinearOperator op, Measuremen
     private static string Caption(string name, Quality? quality) => quality is null ? name : $"{name}, {quality.Psnr:0.0} dB";
 
     private void Save(string name, Tensor image) => SavePicture(name, Pictures.FromTensor(image));
+
+    private void SaveNumbers(string name, Tensor values)
+    {
+        using var scope = NewDisposeScope();
+        var plain = values.cpu().to_type(ScalarType.Float32).contiguous();
+        Npy.Write(Path.Combine(folder, name), new NpyArray(ElementType.F32, plain.shape, plain.bytes.ToArray()));
+        _files.Add(name);
+    }
 
     private void SavePicture(string name, RgbImage picture)
     {

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using InvFusion.Evaluation;
 
 namespace InvFusion.Cli.Rendering;
 
@@ -37,6 +38,18 @@ internal sealed record RestoreReport
     /// <summary>Root mean square of y - H x for each sample, in units of images.</summary>
     public required IReadOnlyList<double> Consistency { get; init; }
 
+    /// <summary>The same for the mean.</summary>
+    public double MeanConsistency { get; init; }
+
+    /// <summary>Both over σ_y, where there is noise. The true image has 1, and so have posterior samples on average; their mean has less.</summary>
+    public ResidualRatios? ResidualOverNoise { get; init; }
+
+    /// <summary>Whether the samples know how wrong they may be; where the truth is known and the method draws samples, two at least.</summary>
+    public PosteriorCalibration? Calibration { get; init; }
+
+    /// <summary>Standard deviation along each principal direction, in units of images: the direction's norm.</summary>
+    public IReadOnlyList<double>? DirectionDeviations { get; init; }
+
     /// <summary>PSNR where the truth is known.</summary>
     public Quality? PseudoInverse { get; init; }
     public Quality? Mean { get; init; }
@@ -51,6 +64,9 @@ internal sealed record RestoreReport
     public static string ToJson(IReadOnlyList<RestoreReport> reports) =>
         JsonSerializer.Serialize(reports, ReportJson.Default.IReadOnlyListRestoreReport);
 }
+
+/// <summary>Root mean squares of y - H x over σ_y, for each sample and for the mean of all.</summary>
+internal sealed record ResidualRatios(IReadOnlyList<double> Samples, double Mean);
 
 /// <summary>Quality against the truth.</summary>
 internal sealed record Quality(double Psnr, double Ssim);

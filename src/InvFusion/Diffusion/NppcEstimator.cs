@@ -37,7 +37,8 @@ public sealed class NppcEstimator : ISampler
         public Tensor Denoise(Tensor x, Tensor sigma)
         {
             Output = inner.DenoiseWithDirections(x, sigma).DetachFromDisposeScope();
-            return Output.narrow(1, 0, x.shape[1]).contiguous();
+            var finite = Output.isfinite().flatten(1).all(1).view(-1, 1, 1, 1); // a sample whose directions are not, has failed too
+            return where(finite, Output.narrow(1, 0, x.shape[1]), full([], double.NaN, dtype: Output.dtype, device: x.device));
         }
     }
 }

@@ -28,7 +28,13 @@ public sealed class SampleNoise : INoiseSource
     public int BatchSize => _seeds.Length;
 
     /// <inheritdoc/>
-    public string NameOf(int sample) => $"sample {sample} (seed {_seeds[sample]})";
+    public string NameOf(int sample) => $"{What} {First + sample} (seed {_seeds[sample]})";
+
+    /// <summary>Number of the first sample in messages: batches of one job count on.</summary>
+    public int First { get; init; }
+
+    /// <summary>What messages call a sample.</summary>
+    public string What { get; init; } = "sample";
 
     /// <inheritdoc/>
     public Tensor Normal(params ReadOnlySpan<long> shape)

@@ -22,6 +22,9 @@ public sealed record SamplerKind(
     /// <summary>Whether the denoiser must be an <see cref="IDirectionDenoiser"/>.</summary>
     public bool NeedsDirections { get; init; }
 
+    /// <summary>Whether it gives the mean alone: its samples differ by nothing that matters.</summary>
+    public bool PointEstimate => DefaultSteps == 1;
+
     /// <summary>The steps that it takes with these options.</summary>
     public int StepsOf(SamplerOptions options) => options.Steps ?? DefaultSteps;
 }

@@ -3,6 +3,9 @@ namespace InvFusion.Diffusion;
 /// <summary>The samplers by name. A new one is one file and one line here.</summary>
 public static class Samplers
 {
+    /// <summary>Evaluations of the denoiser from which on a method counts as slow: tables give it fewer images or samples.</summary>
+    public const int SlowEvaluations = 500;
+
     private static readonly string[] ScheduleOptions = ["steps", "sigma-min", "sigma-max", "rho"];
     private static readonly string[] StepOptionNames = [.. ScheduleOptions, "churn", "churn-min", "churn-max", "churn-noise"];
     private static readonly string[] EtaOptions = [.. StepOptionNames, "eta", "variant"];

@@ -23,8 +23,11 @@ public sealed record ComparisonRow
     /// <summary>Images that count: those of which the degradation lost something and whose restoration did not diverge.</summary>
     public int Images { get; init; }
 
-    /// <summary>Images whose restoration diverged; they have no other score.</summary>
-    public int Failed { get; init; }
+    /// <summary>A line for each image whose restoration diverged; it has no other score.</summary>
+    public IReadOnlyList<string> Failures { get; init; } = [];
+
+    /// <summary>How many restorations diverged.</summary>
+    public int Failed => Failures.Count;
 
     /// <summary>PSNR on 8-bit values, in dB.</summary>
     public Estimate Psnr { get; init; }

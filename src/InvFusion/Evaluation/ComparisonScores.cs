@@ -1,3 +1,4 @@
+using InvFusion.Diffusion;
 using InvFusion.Distributed;
 using InvFusion.Restoration;
 using static TorchSharp.torch;
@@ -21,6 +22,7 @@ internal sealed class ComparisonScores(int images)
     private double _forward;
     private double _inverse;
     private double _restored;
+    private readonly Dictionary<int, string> _failures = []; // by image
 
     /// <summary>Adds the restored images <c>[B, C, H, W]</c> of a batch; those that are not finite have failed and have no other score.</summary>
     /// <param name="batch">What they were restored from.</param>
@@ -28,7 +30,15 @@ internal sealed class ComparisonScores(int images)
     /// <param name="baseline">PSNR of H⁺y for each of them; infinite where nothing was lost: there is nothing to restore then, and the image does not count.</param>
     /// <param name="seconds">The time that all of them took.</param>
     /// <param name="counts">What was called for them; null for H⁺y itself.</param>
-    public void Add(DegradedImages.Batch batch, Tensor restored, ReadOnlySpan<double> baseline, double seconds, CountingOperator? counts)
+    /// <param name="failures">For each image why it failed, where the sampler saw it.</param>
+    public void Add(
+        DegradedImages.Batch batch,
+        Tensor restored,
+        ReadOnlySpan<double> baseline,
+        double seconds,
+        CountingOperator? counts,
+        IReadOnlyList<SampleFailure?>? failures = null
+    )
     {
         using var scope = NewDisposeScope();
         var consistency = Consistency.RootMeanSquare(batch.Operator, restored, batch.Measurements);
@@ -40,6 +50,8 @@ internal sealed class ComparisonScores(int images)
             if (!restored[i].isfinite().all().item<bool>())
             {
                 scores[Failed] = 1;
+                var image = batch.First + i;
+                _failures[image] = failures?[i]?.Message ?? $"image {image} (seed {batch.Seeds[i]}) is not finite";
                 continue;
             }
             scores[Scored] = 1;
@@ -68,7 +80,12 @@ internal sealed class ComparisonScores(int images)
         return named with
         {
             Images = rows.Count(r => r[Scored] > 0),
-            Failed = rows.Count(r => r[Failed] > 0),
+            Failures =
+            [
+                .. rows.Index()
+                    .Where(r => r.Item[Failed] > 0)
+                    .Select(r => _failures.GetValueOrDefault(r.Index) ?? $"image {r.Index} failed on another rank"),
+            ],
             Psnr = Estimate.Of(Values(Psnr)),
             Gain = Estimate.Of(Values(Gain)),
             Ssim = Estimate.Of(Values(Ssim)),

@@ -102,7 +102,7 @@ public sealed class MethodComparison
             using var result = Sample(contestant, op, batch, told, cancellation);
             var restored = project ? MeasurementProjection.Apply(op, result.Images, batch.Measurements) : result.Images;
             var seconds = clock.Elapsed.TotalSeconds;
-            scores.Add(batch, restored, _baseline.AsSpan(batch.First, batch.Size), seconds, op);
+            scores.Add(batch, restored, _baseline.AsSpan(batch.First, batch.Size), seconds, op, result.Failures);
         }
         var label = project ? $"{contestant.Method}, projected" : contestant.Method;
         return scores.Row(Named(contestant.Model, label, contestant.Evaluations), _ranks);
@@ -148,7 +148,7 @@ public sealed class MethodComparison
         var request = new SamplingRequest
         {
             Image = _images.Shape,
-            Noise = new SampleNoise(batch.Seeds, _options.Device),
+            Noise = new SampleNoise(batch.Seeds, _options.Device) { What = "image", First = batch.First },
             Problem = new(op, batch.Measurements, _options.SigmaY),
         };
         var known = new Conditioning(op, batch.Measurements) { NoiseLevel = NoiseLevel };

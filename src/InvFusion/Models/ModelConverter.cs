@@ -38,11 +38,35 @@ public static class ModelConverter
         NetworkFile.Save(to, configuration, state, type);
     }
 
-    /// <summary>A network file in another storage type; its metadata is kept.</summary>
-    public static void FromSafetensors(string from, string to, ElementType type)
+    private const string FirstLayer = "unet.patch_in.proj.weight";
+
+    /// <summary>A network file in another storage type, or as another kind; its metadata is kept.</summary>
+    /// <param name="from">The network file.</param>
+    /// <param name="to">The file to write.</param>
+    /// <param name="type">Storage type.</param>
+    /// <param name="kind">
+    /// Null or the network's own kind to keep it. Unconditional makes of a blind network the prior that it is where its measured image is zeros.
+    /// </param>
+    /// <exception cref="ConfigurationException">The network cannot become of this kind.</exception>
+    public static void FromSafetensors(string from, string to, ElementType type, NetworkKind? kind = null)
     {
+        using var scope = NewDisposeScope();
         using var network = NetworkFile.Load(from);
         using var file = SafetensorsFile.Open(from);
-        NetworkFile.Save(to, network.Configuration, network.state_dict(), type, file.Metadata);
+        var (configuration, state) = (network.Configuration, network.state_dict());
+        if (kind is { } wanted && wanted != configuration.Kind)
+        {
+            if ((configuration.Kind, wanted) != (NetworkKind.Blind, NetworkKind.Unconditional))
+                throw new ConfigurationException(
+                    $"--kind {wanted}: {from} is {configuration.Kind}; only a Blind network can be made into another kind, and only into Unconditional"
+                );
+            state[FirstLayer] = WithoutMeasuredImage(state[FirstLayer], configuration.Channels);
+            configuration = configuration with { Kind = wanted, MeasurementSkip = false, LinearEstimateSteps = 0 };
+        }
+        NetworkFile.Save(to, configuration, state, type, file.Metadata);
     }
+
+    // Each pixel of a patch has 2C inputs, those of the noisy image and behind them those of H⁺y: [D, p²·2C] → [D, p²·C].
+    private static Tensor WithoutMeasuredImage(Tensor weight, int channels) =>
+        weight.detach().view(weight.shape[0], -1, 2 * channels).narrow(2, 0, channels).flatten(1);
 }

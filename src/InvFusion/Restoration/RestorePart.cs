@@ -36,9 +36,13 @@ internal sealed class RestorePart : IDisposable
 
     private bool IsWhole => Image == _whole;
 
-    public INoiseSource Noise(ulong[] seeds, Device device)
+    /// <summary>The noise of some samples.</summary>
+    /// <param name="seeds">Their seeds.</param>
+    /// <param name="first">The number of the first one.</param>
+    /// <param name="device">Where it is used.</param>
+    public INoiseSource Noise(ulong[] seeds, int first, Device device)
     {
-        var noise = new SampleNoise(seeds, device);
+        var noise = new SampleNoise(seeds, device) { First = first };
         return IsWhole ? noise : new WindowNoise(noise, _whole, _window);
     }
 

@@ -105,12 +105,11 @@ public sealed class Restorer(PreconditionedNetwork network, PreconditionedNetwor
         {
             foreach (var (b, batch) in batches.Index())
             {
-                var seeds = batch.Select(i => options.Seed + (ulong)i).ToArray();
                 var results = new List<SamplingResult>();
                 foreach (var part in parts)
                 {
                     var told = PartProgress(progress, options, b * parts.Length + results.Count, batches.Length * parts.Length);
-                    results.Add(Sample(part, seeds, denoisers, options, told, cancellation));
+                    results.Add(Sample(part, batch, denoisers, options, told, cancellation));
                 }
                 drawn.Add(results, layout);
                 drawn.Evaluations = parts.Sum(p => p.Evaluations);
@@ -125,7 +124,7 @@ public sealed class Restorer(PreconditionedNetwork network, PreconditionedNetwor
 
     private SamplingResult Sample(
         RestorePart part,
-        ulong[] seeds,
+        int[] batch,
         RestoreDenoiser denoisers,
         RestoreOptions options,
         IProgress<SamplingProgress>? progress,
@@ -134,15 +133,15 @@ public sealed class Restorer(PreconditionedNetwork network, PreconditionedNetwor
     {
         var (op, y) = (part.Operator, part.Measurement);
         var known = Samplers.Find(options.Method).Conditional && op is not null && y is not null;
-        var denoiser = denoisers.Create(known ? op : null, known ? y : null, seeds.Length);
+        var denoiser = denoisers.Create(known ? op : null, known ? y : null, batch.Length);
         var request = new SamplingRequest
         {
             Image = part.Image,
-            Noise = part.Noise(seeds, network.Device),
+            Noise = part.Noise([.. batch.Select(i => options.Seed + (ulong)i)], batch[0], network.Device),
             Problem = op is null || y is null ? null : new(op, y, options.SigmaY),
         };
         var result = Samplers.Create(options.Method, options.Sampler).Sample(denoiser, request, progress, cancellation);
-        part.Evaluations += (long)result.Evaluations * seeds.Length + ((denoiser as GuidedDenoiser)?.ReferenceEvaluations ?? 0);
+        part.Evaluations += (long)result.Evaluations * batch.Length + ((denoiser as GuidedDenoiser)?.ReferenceEvaluations ?? 0);
         return result;
     }
 
@@ -169,7 +168,7 @@ public sealed class Restorer(PreconditionedNetwork network, PreconditionedNetwor
         public List<Tensor> Images { get; } = [];
         public List<SampleFailure> Failures { get; } = [];
 
-        /// <summary>Principal directions of the first sample; they hardly depend on its noise.</summary>
+        /// <summary>Principal directions of the first sample that did not fail; they hardly depend on its noise.</summary>
         public Tensor? Directions { get; private set; }
         public bool Cancelled { get; set; }
 
@@ -180,15 +179,16 @@ public sealed class Restorer(PreconditionedNetwork network, PreconditionedNetwor
         public void Add(List<SamplingResult> parts, TileLayout layout)
         {
             var images = layout.Blend([.. parts.Select(p => p.Images)]);
+            var first = Images.Sum(i => (int)i.shape[0]);
             for (var i = 0; i < images.shape[0]; i++)
                 if (parts.Select(p => p.Failures[i]).FirstOrDefault(f => f is not null) is { } failure)
                 {
-                    Failures.Add(failure);
+                    Failures.Add(failure with { Index = first + i });
                     images[i].fill_(double.NaN);
                 }
+                else if (parts.Count == 1)
+                    Directions ??= parts[0].Directions?[i].clone();
             Images.Add(images);
-            if (parts.Count == 1)
-                Directions ??= parts[0].Directions?[0].clone();
             parts.ForEach(p => p.Dispose());
         }
     }

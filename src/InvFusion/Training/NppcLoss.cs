@@ -18,7 +18,21 @@ public static class NppcLoss
         var denoiser = new NetworkDenoiser(network, conditioning);
         var sigma = tensor([(float)MmseEstimator.Sigma], device: images.device);
         var output = denoiser.DenoiseWithDirections(noise * MmseEstimator.Sigma, sigma);
-        var (batch, channels, directions) = (images.shape[0], images.shape[1], denoiser.Directions);
+        var terms = Of(output, images);
+        return new(
+            terms.Loss.MoveToOuterDisposeScope(),
+            terms.Mean.MoveToOuterDisposeScope(),
+            terms.Direction.MoveToOuterDisposeScope(),
+            terms.Variance.MoveToOuterDisposeScope()
+        );
+    }
+
+    /// <summary>The loss of what a network puts out, <c>[B, (1+K)·C, H, W]</c>, in the precision of its inputs.</summary>
+    internal static NppcTerms Of(Tensor output, Tensor images)
+    {
+        using var scope = NewDisposeScope();
+        var (batch, channels) = (images.shape[0], images.shape[1]);
+        var directions = output.shape[1] / channels - 1;
         var mean = output.narrow(1, 0, channels).contiguous();
         var raw = output.narrow(1, channels, directions * channels).reshape([batch, directions, .. images.shape[1..]]);
         var (vectors, norms) = PrincipalDirections.Orthogonalize(raw);

@@ -78,7 +78,11 @@ public sealed class LinearEstimateTests
         for (var i = 0; i < levels.Length; i++)
         {
             using var alone = op.Select(i);
-            Close.To(alone.LinearEstimate(y[i..(i + 1), .., ..alone.MeasurementLength], 20, tensor([levels[i]])), together[i..(i + 1)], 1e-4);
+            Close.To(
+                alone.LinearEstimate(y[i..(i + 1), .., ..alone.MeasurementLength], 20, tensor([levels[i]])),
+                together[i..(i + 1)],
+                1e-4
+            );
         }
     }
 

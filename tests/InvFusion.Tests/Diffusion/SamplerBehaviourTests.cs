@@ -67,6 +67,57 @@ public sealed class SamplerBehaviourTests
         healthy.ThrowIfFailed();
     }
 
+    [Theory]
+    [MemberData(nameof(Variants))]
+    public void A_sample_whose_own_state_is_not_finite_fails_alone_and_is_named(string name, SamplerVariant? variant)
+    {
+        using var scope = NewDisposeScope();
+        var (denoiser, sampler) = (Denoiser(), Samplers.Create(name, new() { Variant = variant }));
+        var request = SamplerRequests.ForSeeds(5, 17, 3);
+        using var healthy = sampler.Sample(denoiser, request, cancellation: TestContext.Current.CancellationToken);
+        request = SamplerRequests.ForSeeds(5, 17, 3);
+        using var result = sampler.Sample(
+            denoiser,
+            request with
+            {
+                Noise = new BrokenNoise(request.Noise, sample: 1),
+            },
+            cancellation: TestContext.Current.CancellationToken
+        );
+        // The public dps takes one norm over the batch: there the others feel that one is gone.
+        if ((name, variant) != ("dps", SamplerVariant.Reference))
+        {
+            Assert.Equal(Bits(healthy.Images[0]), Bits(result.Images[0]));
+            Assert.Equal(Bits(healthy.Images[2]), Bits(result.Images[2]));
+        }
+        Assert.Equal([true, false, true], result.Images.flatten(1).isfinite().all(1).data<bool>());
+        Assert.Equal("sample 1 (seed 17)", Assert.Single(result.Failures.OfType<SampleFailure>()).Name);
+    }
+
+    public static TheoryData<string, SamplerVariant?> Variants =>
+        [
+            .. Samplers.All.SelectMany(s =>
+                (s.OptionNames.Contains("variant") ? Enum.GetValues<SamplerVariant>().Cast<SamplerVariant?>() : [null]).Select(
+                    v => new TheoryDataRow<string, SamplerVariant?>(s.Name, v)
+                )
+            ),
+        ];
+
+    [Fact]
+    public void Directions_that_are_not_finite_fail_their_sample()
+    {
+        using var scope = NewDisposeScope();
+        var failing = new FailingDenoiser(Denoiser(), sample: 1, below: 1000, channel: GaussianPosterior.Length);
+        using var result = new NppcEstimator().Sample(
+            failing,
+            SamplerRequests.ForSeeds(5, 17),
+            cancellation: TestContext.Current.CancellationToken
+        );
+        Assert.Equal("sample 1 (seed 17)", Assert.Single(result.Failures.OfType<SampleFailure>()).Name);
+        Assert.True(result.Images[1].isnan().all().item<bool>());
+        Assert.True(result.Directions![0].isfinite().all().item<bool>());
+    }
+
     [Fact]
     public void Sampling_ends_early_when_every_sample_has_failed()
     {
@@ -170,7 +221,7 @@ public sealed class SamplerBehaviourTests
     }
 
     /// <summary>Puts a NaN into one number of one sample once σ is low enough.</summary>
-    private sealed class FailingDenoiser(IDirectionDenoiser inner, int sample, double below) : IDirectionDenoiser
+    private sealed class FailingDenoiser(IDirectionDenoiser inner, int sample, double below, int channel = 0) : IDirectionDenoiser
     {
         public double FirstSigma { get; private set; }
 
@@ -186,8 +237,27 @@ public sealed class SamplerBehaviourTests
                 return denoised;
             if (FirstSigma == 0)
                 FirstSigma = sigma[0].item<float>();
-            denoised[sample, 0, 0, 0] = double.NaN;
+            denoised[sample, channel, 0, 0] = double.NaN;
             return denoised;
+        }
+    }
+
+    /// <summary>The first number that a sample draws is infinite.</summary>
+    private sealed class BrokenNoise(INoiseSource inner, int sample) : INoiseSource
+    {
+        private bool _drawn;
+
+        public int BatchSize => inner.BatchSize;
+
+        public string NameOf(int sample) => inner.NameOf(sample);
+
+        public Tensor Normal(params ReadOnlySpan<long> shape)
+        {
+            var normals = inner.Normal(shape);
+            if (!_drawn)
+                normals.flatten(1)[sample, 0] = double.PositiveInfinity;
+            _drawn = true;
+            return normals;
         }
     }
 }

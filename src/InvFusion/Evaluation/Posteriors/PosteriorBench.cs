@@ -14,6 +14,9 @@ public sealed record PosteriorBench
     /// <summary>Samples for each row.</summary>
     public int Samples { get; init; } = 1000;
 
+    /// <summary>Samples for each row of a method of <see cref="Samplers.SlowEvaluations"/> and more; as many as the others when null.</summary>
+    public int? SlowSamples { get; init; }
+
     /// <summary>Seed of operators, truth, measurement noise and samples.</summary>
     public ulong Seed { get; init; }
 
@@ -42,7 +45,7 @@ public sealed record PosteriorBench
             });
     }
 
-    /// <summary>Runs every method on one posterior; the first row are exact draws, which is the least distance that this number of samples can have.</summary>
+    /// <summary>Runs every method on one posterior; the first row are exact draws, which is the least distance that this number of samples can have, and beside them those of slow methods.</summary>
     /// <param name="prior">Name of the prior, see <see cref="KnownPriors"/>.</param>
     /// <param name="degradation">The degradation.</param>
     /// <param name="sigmaY">σ_y.</param>
@@ -68,24 +71,34 @@ public sealed record PosteriorBench
         var y = dense.Matrix.mv(truth).to(float32).reshape(1, 1, -1) + sigmaY * op.Noise(noise);
         using var posterior = distribution.Condition(dense, y.flatten().to(float64));
         var draws = posterior.Draw(Samples, Seed + 3);
-        var floor = PosteriorDistance.Of(posterior.Draw(Samples, Seed + 4), posterior, draws, distribution);
-        var rows = new List<PosteriorRow> { new(prior, degradation.Text, sigmaY, "exact draws", 0, 0, floor, 0, 0) };
+        var rows = new List<PosteriorRow> { Floor("exact draws", Samples) };
+        if (SlowSamples is { } few && few != Samples && entries.Any(e => SamplesOf(e) == few))
+            rows.Add(Floor($"exact draws, {few}", few));
+        var floors = rows.Count;
         foreach (var entry in entries)
         {
             rows.Add(Run(entry));
-            progress?.Report((rows.Count - 1, entries.Count));
+            progress?.Report((rows.Count - floors, entries.Count));
         }
         return rows;
+
+        PosteriorRow Floor(string label, int samples)
+        {
+            using var inner = NewDisposeScope();
+            var exact = posterior.Draw(samples, Seed + 4);
+            var distance = PosteriorDistance.Of(exact, posterior, Like(draws, exact), distribution);
+            return new(prior, degradation.Text, sigmaY, label, samples, 0, 0, distance, 0, 0);
+        }
 
         PosteriorRow Run(Entry entry)
         {
             using var inner = NewDisposeScope();
-            var kind = Samplers.Find(entry.Method);
+            var (kind, count) = (Samplers.Find(entry.Method), SamplesOf(entry));
             var denoiser = new MixtureDenoiser(kind.Conditional ? posterior : distribution, kind.NeedsDirections ? 3 : 0);
             var request = new SamplingRequest
             {
                 Image = Image,
-                Noise = new SampleNoise(Enumerable.Range(0, Samples).Select(i => Seed + 5 + (ulong)i)),
+                Noise = new SampleNoise(Enumerable.Range(0, count).Select(i => Seed + 5 + (ulong)i)),
                 Problem = new InverseProblem(op, y, sigmaY),
             };
             var clock = Stopwatch.StartNew();
@@ -94,21 +107,28 @@ public sealed record PosteriorBench
             var failed = result.Failures.Count(f => f is not null);
             var good = result.Images.flatten(1).to(float64);
             good = good[good.isfinite().all(1)];
-            var distance = failed == Samples ? null : PosteriorDistance.Of(good, posterior, Like(draws, good), distribution);
+            var distance = failed == count ? null : PosteriorDistance.Of(good, posterior, Like(draws, good), distribution);
             var steps = entry.Options.Steps ?? kind.DefaultSteps;
             return new(
                 prior,
                 degradation.Text,
                 sigmaY,
                 entry.Label,
+                count,
                 steps,
                 result.Evaluations,
                 distance,
-                (double)failed / Samples,
+                (double)failed / count,
                 seconds,
-                kind.DefaultSteps == 1
+                kind.PointEstimate
             );
         }
+    }
+
+    private int SamplesOf(Entry entry)
+    {
+        var kind = Samplers.Find(entry.Method);
+        return kind.Evaluations(kind.StepsOf(entry.Options)) >= Samplers.SlowEvaluations ? SlowSamples ?? Samples : Samples;
     }
 
     private static Tensor Like(Tensor draws, Tensor samples) => draws.narrow(0, 0, samples.shape[0]);

@@ -7,6 +7,7 @@ namespace InvFusion.Evaluation.Posteriors;
 /// <param name="Operator">The degradation.</param>
 /// <param name="SigmaY">σ_y.</param>
 /// <param name="Method">The sampler and its variant.</param>
+/// <param name="Samples">How many samples it drew.</param>
 /// <param name="Steps">Its steps.</param>
 /// <param name="Evaluations">Evaluations of the denoiser.</param>
 /// <param name="Distance">How far its samples are from the posterior; null where all of them diverged.</param>
@@ -18,6 +19,7 @@ public sealed record PosteriorRow(
     string Operator,
     double SigmaY,
     string Method,
+    int Samples,
     int Steps,
     int Evaluations,
     PosteriorDistance? Distance,
@@ -32,6 +34,7 @@ public sealed record PosteriorRow(
         "operator",
         "sigma_y",
         "method",
+        "samples",
         "steps",
         "evaluations",
         "mean",
@@ -57,6 +60,7 @@ public sealed record PosteriorRow(
             "prior",
             "σ_y",
             "method",
+            "samples",
             "steps",
             "evaluations",
             "mean",
@@ -65,7 +69,7 @@ public sealed record PosteriorRow(
             "worst",
             "failed",
         ];
-        var lines = rows.GroupBy(r => (r.Prior, r.SigmaY, r.Method, r.Steps)).Select(g => Line(Condensed([.. g])));
+        var lines = rows.GroupBy(r => (r.Prior, r.SigmaY, r.Method, r.Samples, r.Steps)).Select(g => Line(Condensed([.. g])));
         return Line(columns) + Line(columns.Select(_ => "---")) + string.Concat(lines);
     }
 
@@ -85,6 +89,7 @@ public sealed record PosteriorRow(
             first.Prior,
             Text($"{first.SigmaY}"),
             first.Method,
+            Text($"{first.Samples}"),
             Text($"{first.Steps}"),
             Text($"{first.Evaluations}"),
             Number(Median(g.Select(r => Value(r, d => d.Mean)))),
@@ -108,6 +113,7 @@ public sealed record PosteriorRow(
             Operator,
             Text($"{SigmaY}"),
             Method,
+            Text($"{Samples}"),
             Text($"{Steps}"),
             Text($"{Evaluations}"),
             Number(Value(this, d => d.Mean)),
