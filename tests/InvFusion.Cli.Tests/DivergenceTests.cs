@@ -60,7 +60,7 @@ public sealed class DivergenceTests(CliWorld world)
                 $"compare set.ifds --model prior.safetensors --method ddrm -d box:2,2,12,12 --num {Images} --batch 4 --seed {Seed} {Overflow} --out diverged-rows --json"
             )
         ).Expect(0);
-        var row = result.Json.GetProperty("rows")[1];
+        var row = result.Json.GetProperty("rows")[2];
         Assert.Equal(
             (failing.Length, Images - failing.Length),
             (row.GetProperty("failed").GetInt32(), row.GetProperty("images").GetInt32())
@@ -76,12 +76,12 @@ public sealed class DivergenceTests(CliWorld world)
     {
         var (bad, good) = (Seed + Failing[0], Seed + Good[0]);
         const string Command = "--simulate -d box:2,2,12,12 --model prior.safetensors --method ddrm --samples 1";
-        var both = (await world.Run($"restore face.png wide.png {Command} --seed {bad} {Overflow} --out all-failed --json")).Expect(1);
+        var both = (await world.Run($"restore face.png wide.png {Command} --seed {bad} {Overflow} --out all-failed --json")).Expect(6);
         Assert.Equal(2, both.ErrorLines.Count(l => l.StartsWith("error: ") && l.Contains($"(seed {bad})")));
         Assert.Contains(both.ErrorLines, l => l.StartsWith("error: wide.png: "));
         Assert.Equal(0, JsonSerializer.Deserialize<JsonElement>(both.Output).GetArrayLength());
         (await world.Run($"restore face.png {Command} --seed {bad} {Overflow} --out all-failed -q"))
-            .Expect(1)
+            .Expect(6)
             .ExpectOneErrorLine($"seed {bad}");
         (await world.Run($"restore face.png {Command} --seed {good} {Overflow} --out none-failed -q")).Expect(0);
     }

@@ -101,7 +101,7 @@ internal static class RestoreCommand
             catch (DivergenceException e) when (inputs.Length > 1)
             {
                 Console.Error.WriteLine($"error: {input.File}: {e.Message}");
-                exitCode = ExitCode.Failure;
+                exitCode = ExitCode.Diverged;
             }
             catch (OperationCanceledException) when (reports.Count > 0)
             {
