@@ -14,7 +14,7 @@ namespace InvFusion.Tests.Diffusion;
 [Collection(TorchTests.Collection)]
 public sealed class SamplerMemoryTests
 {
-    private const int Steps = 24;
+    private const int Steps = 8;
 
     [Theory]
     [InlineData("dps", SamplerVariant.Paper)]
