@@ -1,3 +1,4 @@
+using InvFusion.Runtime;
 using static TorchSharp.torch;
 
 namespace InvFusion.Degradations;
@@ -31,6 +32,7 @@ internal static class ConjugateGradients
     public static Tensor Solve(Func<Tensor, Tensor> apply, Tensor y, int mostSteps, Func<Tensor, Tensor>? precondition = null)
     {
         using var scope = NewDisposeScope();
+        using var pause = CollectionPause.Begin();
         var (z, r) = (zeros_like(y), y.clone());
         var p = Guess(r).clone();
         var rho = Dot(r, p);

@@ -1,3 +1,4 @@
+using InvFusion.Runtime;
 using static TorchSharp.torch;
 
 namespace InvFusion.Degradations;
@@ -69,6 +70,7 @@ public abstract class LinearOperator : IDisposable
         RequireMeasurements(measurements);
         using var scope = NewDisposeScope();
         using var noGrad = no_grad();
+        using var pause = CollectionPause.Begin();
         var y = measurements.detach().to_type(measurements.dtype == ScalarType.Float64 ? ScalarType.Float64 : ScalarType.Float32);
         var sigma = (sigmaY ?? zeros([1], device: y.device)).to_type(y.dtype);
         var x = EstimateFromPrior(y, steps, sigma);

@@ -1,4 +1,5 @@
 using InvFusion.Degradations;
+using InvFusion.Runtime;
 using InvFusion.Tests.Diffusion;
 using Xunit;
 using static TorchSharp.torch;
@@ -17,6 +18,7 @@ public sealed class LinearEstimateTests
     {
         using var scope = NewDisposeScope();
         using var op = OperatorTable.Create(name);
+        using var pause = CollectionPause.Begin(); // for the formula's own numbers
         const double SigmaY = 0.1;
         var (covariance, rows) = Dense(op);
         var y = op.Apply(OperatorTable.Images(op, k, 1)).to_type(ScalarType.Float64);
