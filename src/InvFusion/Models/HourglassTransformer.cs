@@ -74,7 +74,6 @@ public sealed class HourglassTransformer : nn.Module
     {
         _configuration = c;
         int inputs = c.Channels * (c.Kind == NetworkKind.Unconditional ? 1 : 2),
-            outputs = c.Channels * (1 + c.Directions),
             last = c.Levels.Count - 1;
         _patchIn = new(inputs, c.Levels[0].Width, c.Patch);
         _timeEmb = new(1, c.MappingWidth);
@@ -95,7 +94,7 @@ public sealed class HourglassTransformer : nn.Module
         _merges = new([.. Enumerable.Range(0, last).Select(i => new TokenMerge(c.Levels[i].Width, c.Levels[i + 1].Width, 2))]);
         _splits = new([.. Enumerable.Range(0, last).Select(i => new TokenSplit(c.Levels[i + 1].Width, c.Levels[i].Width))]);
         _outNorm = new(c.Levels[0].Width);
-        _patchOut = new(c.Levels[0].Width, outputs, c.Patch);
+        _patchOut = new(c.Levels[0].Width, c.Channels, c.Directions, c.Patch);
         RegisterComponents();
     }
 

@@ -53,15 +53,8 @@ public static class NetworkFile
     /// <param name="file">The file.</param>
     /// <param name="path">Named in errors.</param>
     /// <param name="prefix">What the names begin with in the file; tensors without it are ignored.</param>
-    /// <param name="optional">Names that the file may lack; what the network has there stays.</param>
     /// <exception cref="DataFormatException">A tensor is missing, surplus or of another shape.</exception>
-    public static void CopyInto(
-        PreconditionedNetwork network,
-        SafetensorsFile file,
-        string path,
-        string prefix = "",
-        Func<string, bool>? optional = null
-    )
+    public static void CopyInto(PreconditionedNetwork network, SafetensorsFile file, string path, string prefix = "")
     {
         var state = network.state_dict();
         var surplus = file
@@ -73,11 +66,7 @@ public static class NetworkFile
         foreach (var (name, target) in state)
         {
             if (!file.Tensors.TryGetValue(prefix + name, out var entry))
-            {
-                if (optional?.Invoke(name) == true)
-                    continue;
                 throw new DataFormatException($"{path}: tensor '{prefix}{name}' is missing");
-            }
             if (!entry.Shape.AsSpan().SequenceEqual(target.shape))
                 throw new DataFormatException(
                     $"{path}: tensor '{entry.Name}' is [{string.Join(", ", entry.Shape)}], the network has [{string.Join(", ", target.shape)}]"

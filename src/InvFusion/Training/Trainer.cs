@@ -70,7 +70,7 @@ public sealed class Trainer : IDisposable
         _network.train();
         _parameters = new(_network);
         if (options.WarmStart is { } start && _ranks.IsFirst)
-            LoadWeights(start);
+            WarmStart.Load(_network, start);
         _adam = new(_parameters);
         _averages = new(_parameters, options.PowerEma.Stds);
         _stats = new(Path.Combine(folder, "stats.jsonl"));
@@ -244,18 +244,6 @@ public sealed class Trainer : IDisposable
         }
         _stats.TruncateAfter(_seen);
         AverageSnapshot.DropAfter(_folder, _seen);
-    }
-
-    private void LoadWeights(string path)
-    {
-        using var file = Formats.Safetensors.SafetensorsFile.Open(path);
-        // A network that was not told σ_y goes on as it was: what tells it starts at zero.
-        NetworkFile.CopyInto(
-            _network,
-            file,
-            path,
-            optional: name => name.StartsWith(HourglassTransformer.NoiseConditioningPrefix, StringComparison.Ordinal)
-        );
     }
 
     /// <inheritdoc/>

@@ -68,7 +68,7 @@ internal static class LayerCases
         comparison.Check("split_out", split.call(x, skip, float32), golden.Tensor("split_out"));
 
         var expected = golden.Tensor("splitout_out");
-        using var patchOut = new PatchOut((int)x.shape[^1], (int)expected.shape[^1], patch: 4);
+        using var patchOut = new PatchOut((int)x.shape[^1], (int)expected.shape[^1], directions: 0, patch: 4);
         ModuleWeights.Load(patchOut, Named(golden, ("proj.weight", "splitout_weight")));
         comparison.Check("splitout_out", patchOut.call(x), expected);
     }
