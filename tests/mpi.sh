@@ -10,23 +10,11 @@
 # Exit code 0: all of it holds. INVFUSION names the program where it is not the Release build in this repository. SEED=N repeats the moments of an earlier call.
 set -euo pipefail
 
-root=$(cd "$(dirname "$0")/.." && pwd)
-dll=$root/src/InvFusion.Cli/bin/Release/net10.0/InvFusion.Cli.dll
-if [[ -n ${INVFUSION:-} ]]; then
-    read -ra program <<<"$INVFUSION"
-elif [[ -f $dll ]]; then
-    program=(dotnet "$dll")
-else
-    echo "$dll is missing: build with 'dotnet build src/InvFusion.Cli -c Release', or set INVFUSION" >&2
-    exit 2
-fi
 for launcher in mpirun.openmpi mpirun.mpich; do
     command -v "$launcher" >/dev/null || { echo "$launcher is missing: apt-get install openmpi-bin mpich" >&2; exit 2; }
 done
 
-work=$(mktemp -d)
-RANDOM=${SEED:-$$}
-echo "folder $work, SEED=${SEED:-$$}"
+source "$(dirname "$0")/tiny-run.sh"
 export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 # containers
 export OMPI_MCA_rmaps_base_oversubscribe=1                       # more ranks than processors
 unset INVFUSION_MPI
@@ -35,16 +23,6 @@ fail() {
     echo "FAILED: $1; see $work" >&2
     exit 1
 }
-
-# Eight images, 16x16, as 24-bit BMP: 54 bytes of header, then any 768 bytes.
-mkdir "$work/images"
-for i in 1 2 3 4 5 6 7 8; do
-    {
-        printf 'BM\x36\x03\0\0\0\0\0\0\x36\0\0\0\x28\0\0\0\x10\0\0\0\x10\0\0\0\x01\0\x18\0'
-        head -c 24 /dev/zero
-        yes "image $i has its own stripes" | head -c 768 || true
-    } >"$work/images/$i.bmp"
-done
 
 # A constant learning rate: under a ramp twenty steps would move nothing and any gradients would pass. Dropout is off, its masks belong to a rank.
 config() { # rounds images checkpointImages

@@ -75,14 +75,11 @@ public sealed class BatchOperator : LinearOperator
         RequireMeasurements(measurements);
         using var scope = NewDisposeScope();
         var levels = (sigmaY ?? zeros([1], device: measurements.device)).expand(BatchSize);
-        var first = 0L;
-        Tensor Part(LinearOperator op, Tensor part)
-        {
-            var own = levels.narrow(0, first, part.shape[0]);
-            first += part.shape[0];
-            return op.LinearEstimate(Cut(op, part), steps, own);
-        }
-        return PartByPart(measurements, Part).MoveToOuterDisposeScope();
+        return PartByPart(
+                measurements,
+                (op, part, first) => op.LinearEstimate(Cut(op, part), steps, levels.narrow(0, first, part.shape[0]))
+            )
+            .MoveToOuterDisposeScope();
     }
 
     /// <inheritdoc/>
@@ -124,14 +121,17 @@ public sealed class BatchOperator : LinearOperator
         base.Dispose(disposing);
     }
 
-    private Tensor PartByPart(Tensor rows, Func<LinearOperator, Tensor, Tensor> work)
+    private Tensor PartByPart(Tensor rows, Func<LinearOperator, Tensor, Tensor> work) => PartByPart(rows, (op, part, _) => work(op, part));
+
+    // The work is told the operator, its rows, and how many come before them.
+    private Tensor PartByPart(Tensor rows, Func<LinearOperator, Tensor, long, Tensor> work)
     {
         using var scope = NewDisposeScope();
         var results = new List<Tensor>();
         var first = 0;
         foreach (var (op, samples) in _parts)
         {
-            results.Add(work(op, rows.narrow(0, first, samples)));
+            results.Add(work(op, rows.narrow(0, first, samples), first));
             first += samples;
         }
         return cat(results, 0).MoveToOuterDisposeScope();

@@ -72,7 +72,8 @@ internal static class ConjugateGradients
         return norm;
     }
 
-    private static Tensor Dot(Tensor a, Tensor b)
+    /// <summary>The scalar product of each system, <c>[B, k, 1, …]</c>.</summary>
+    public static Tensor Dot(Tensor a, Tensor b)
     {
         using var scope = NewDisposeScope();
         var dims = Enumerable.Range(2, (int)a.dim() - 2).Select(d => (long)d).ToArray();

@@ -21,7 +21,7 @@ internal static class FourierLeastSquares
     /// <param name="sigmaY">Standard deviation of the noise, in units of the images.</param>
     /// <param name="steps">Preconditioned steps.</param>
     /// <param name="polish">Plain steps after them.</param>
-    public static Tensor PseudoInverse(FourierOperator op, Tensor measurements, double sigmaY, int steps, int polish = 0)
+    public static Tensor PseudoInverse(FourierOperator op, Tensor measurements, double sigmaY, int steps, int polish)
     {
         using var scope = NewDisposeScope();
         using var noGrad = no_grad();
@@ -37,11 +37,8 @@ internal static class FourierLeastSquares
             r => fft.ifft2(fft.fft2(r) / strong).real
         );
         var x = op.BlurAdjoint(u);
-        if (polish > 0)
-        {
-            Tensor Normal(Tensor v) => op.BlurAdjoint(op.Blur(v)) + v * damping;
-            x = x + ConjugateGradients.Solve(Normal, op.BlurAdjoint(y) - Normal(x), polish);
-        }
+        Tensor Normal(Tensor v) => op.BlurAdjoint(op.Blur(v)) + v * damping;
+        x = x + ConjugateGradients.Solve(Normal, op.BlurAdjoint(y) - Normal(x), polish);
         return x.to_type(measurements.dtype).MoveToOuterDisposeScope();
     }
 }

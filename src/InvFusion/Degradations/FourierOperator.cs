@@ -137,10 +137,7 @@ public sealed class FourierOperator : LinearOperator
             var half = fft.fft2(r) * root;
             return fft.ifft2((MixColor ? half : prior.UnmixChannels(half)) * root).real;
         }
-        return LinearEstimator
-            .Solve(Blur, BlurAdjoint, prior, y, sigmaY, steps, Precondition)
-            .to_type(measurements.dtype)
-            .MoveToOuterDisposeScope();
+        return LinearEstimator.Solve(Blur, BlurAdjoint, prior, y, sigmaY, steps, Precondition);
     }
 
     /// <inheritdoc/>
@@ -202,7 +199,7 @@ public sealed class FourierOperator : LinearOperator
     {
         using var scope = NewDisposeScope();
         var x = Computable(images);
-        var half = fft.rfft2(x, [2 * Image.Height, 2 * Image.Width]) * _spectrum.to_type(Complex(x));
+        var half = DoubledCanvas.Spectrum(x) * _spectrum.to_type(Complex(x));
         if (MixColor)
             half = half.sum(2, keepdim: true);
         return (FoldAliases(half) / (Stride * Stride)).MoveToOuterDisposeScope();
@@ -217,9 +214,8 @@ public sealed class FourierOperator : LinearOperator
         var hermitian = (spectrum + Mirror(spectrum, columns: 1)) / 2;
         var copies = (width + MeasurementWidth) / MeasurementWidth; // columns 0 … W
         var tiled = hermitian.repeat(1, 1, 1, Stride, copies).narrow(-1, 0, width + 1);
-        var columns = fft.ifft(tiled * _spectrum.to_type(spectrum.dtype).conj(), 2 * height, -2);
-        var canvas = fft.irfft(columns.narrow(-2, 0, height), 2 * width, -1); // only the rows that the crop leaves
-        return canvas.narrow(-1, 0, width).contiguous().MoveToOuterDisposeScope();
+        var image = DoubledCanvas.Image(tiled * _spectrum.to_type(spectrum.dtype).conj(), height, width);
+        return image.contiguous().MoveToOuterDisposeScope();
     }
 
     /// <summary>G x, the blurred and decimated canvas in pixels: <c>[B, k, C, H, W]</c> → <c>[B, k, C or 1, h, w]</c>.</summary>

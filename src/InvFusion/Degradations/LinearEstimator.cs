@@ -31,11 +31,11 @@ internal static class LinearEstimator
     {
         using var scope = NewDisposeScope();
         Tensor Covariance(Tensor v) => forward(prior.Multiply(adjoint(v)));
-        var dims = Enumerable.Range(2, (int)y.dim() - 2).Select(d => (long)d).ToArray();
+        Tensor Norm(Tensor v) => ConjugateGradients.Dot(v, v).sqrt();
         // ‖H C Hᵀ y‖/‖y‖ of each measurement alone: an image must not depend on those beside it.
-        var size = y.square().sum(dims, keepdim: true).sqrt().clamp_min(1e-30);
-        var scale = Covariance(y).square().sum(dims, keepdim: true).sqrt() / size;
-        var damping = scale * Floor + sigmaY.square().reshape([-1, 1, .. dims.Select(_ => 1L)]) + 1e-30;
+        var scale = Norm(Covariance(y)) / Norm(y).clamp_min(1e-30);
+        var variance = sigmaY.square().reshape([-1, .. Enumerable.Repeat(1L, (int)y.dim() - 1)]);
+        var damping = scale * Floor + variance + 1e-30;
         var u = ConjugateGradients.Solve(v => Covariance(v) + v * damping, y, steps, precondition);
         return prior.Multiply(adjoint(u)).MoveToOuterDisposeScope();
     }

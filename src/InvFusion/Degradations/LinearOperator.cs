@@ -74,8 +74,12 @@ public abstract class LinearOperator : IDisposable
         var y = measurements.detach().to_type(measurements.dtype == ScalarType.Float64 ? ScalarType.Float64 : ScalarType.Float32);
         var sigma = (sigmaY ?? zeros([1], device: y.device)).to_type(y.dtype);
         var x = EstimateFromPrior(y, steps, sigma);
-        var missing = PseudoInverse(y - Apply(x)); // what the steps have not reached yet; where there is noise, it is that
-        x = x + where(sigma.view(-1, 1, 1, 1, 1) > 0, zeros_like(missing), missing);
+        var exact = sigma.eq(0).view(-1, 1, 1, 1, 1);
+        if (exact.any().item<bool>())
+        {
+            var missing = PseudoInverse(y - Apply(x)); // what the steps have not reached yet; where there is noise, it is that
+            x = x + where(exact, missing, zeros_like(missing));
+        }
         return x.to_type(measurements.dtype).MoveToOuterDisposeScope();
     }
 

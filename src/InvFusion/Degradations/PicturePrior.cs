@@ -34,7 +34,12 @@ internal sealed class PicturePrior : IDisposable
         Spectrum = power.to(type, device).DetachFromDisposeScope();
         _inverse = (1 / power).to(type, device).DetachFromDisposeScope();
 
-        Tensor Squares(int n, int count) => arange(n, dtype: ScalarType.Float64).narrow(0, 0, count).minimum(n - arange(count)).square();
+        // Of the first frequencies of n: those of the second half are negative.
+        static Tensor Squares(int n, int count)
+        {
+            var places = arange(count, dtype: ScalarType.Float64);
+            return places.minimum(n - places).square();
+        }
     }
 
     /// <summary>S, the left half of it: <c>[2H, W+1]</c>.</summary>
@@ -66,9 +71,6 @@ internal sealed class PicturePrior : IDisposable
     private Tensor Filter(Tensor images, Tensor spectrum)
     {
         using var scope = NewDisposeScope();
-        var (height, width) = (_image.Height, _image.Width);
-        var columns = fft.ifft(fft.rfft2(images, [2 * height, 2 * width]) * spectrum, 2 * height, -2);
-        var canvas = fft.irfft(columns.narrow(-2, 0, height), 2 * width, -1);
-        return canvas.narrow(-1, 0, width).MoveToOuterDisposeScope();
+        return DoubledCanvas.Image(DoubledCanvas.Spectrum(images) * spectrum, _image.Height, _image.Width).MoveToOuterDisposeScope();
     }
 }

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Reflection;
 using System.Runtime.InteropServices;
 using System.Text.Json.Nodes;
+using InvFusion.Formats.IO;
 using TorchSharp;
 
 namespace InvFusion.Training;
@@ -30,14 +31,6 @@ internal static class CodeVersion
             ["device"] = device,
             ["threads"] = torch.get_num_threads(),
         };
-        var path = Path.Combine(folder, "versions.jsonl");
-        try
-        {
-            File.AppendAllText(path, line.ToJsonString() + "\n");
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            throw new DataFormatException($"{path}: cannot be written ({e.Message.TrimEnd('.')}); check free space and permissions", e);
-        }
+        LineFile.Append(Path.Combine(folder, "versions.jsonl"), line.ToJsonString());
     }
 }

@@ -4,14 +4,10 @@ using static TorchSharp.torch;
 namespace InvFusion.Training;
 
 /// <summary>The denoising loss of EDM with the uncertainty of EDM2: λ(σ)·(D - x)² / exp(logvar(σ)) + logvar(σ), ln σ ~ N(P_mean, P_std²).</summary>
-public sealed record EdmLoss
+/// <param name="LogSigmaMean">Mean of ln σ.</param>
+/// <param name="LogSigmaStd">Standard deviation of ln σ.</param>
+public sealed record EdmLoss(double LogSigmaMean, double LogSigmaStd)
 {
-    /// <summary>Mean of ln σ.</summary>
-    public double LogSigmaMean { get; init; } = -0.8;
-
-    /// <summary>Standard deviation of ln σ.</summary>
-    public double LogSigmaStd { get; init; } = 1.6;
-
     /// <summary>Evaluates the loss of each pixel.</summary>
     /// <param name="network">D and logvar.</param>
     /// <param name="images">x, <c>[B, C, H, W]</c>.</param>

@@ -31,7 +31,7 @@ public sealed record LossOptions
 
     /// <summary>The denoising loss of these parameters.</summary>
     [JsonIgnore]
-    public EdmLoss Edm => new() { LogSigmaMean = LogSigmaMean, LogSigmaStd = LogSigmaStd };
+    public EdmLoss Edm => new(LogSigmaMean, LogSigmaStd);
 
     /// <summary>Draws the standard normal of a sample that chooses its σ; the losses of the mean need none.</summary>
     internal double DrawNormal(RandomStream stream)

@@ -16,17 +16,7 @@ internal sealed class StatsFile(string path)
     }
 
     /// <summary>Adds a line.</summary>
-    public void Append(TrainingStatus status)
-    {
-        try
-        {
-            File.AppendAllText(path, ConfigurationJson.Write(status, indented: false) + "\n");
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            throw new DataFormatException($"{path}: cannot be written ({e.Message.TrimEnd('.')}); check free space and permissions", e);
-        }
-    }
+    public void Append(TrainingStatus status) => LineFile.Append(path, ConfigurationJson.Write(status, indented: false));
 
     // A kill may have left half a line: it counts as one after the checkpoint.
     private long ImagesOf(string line)

@@ -39,7 +39,7 @@ internal static class GradientCases
     {
         using var scope = NewDisposeScope();
         var s = golden.Settings;
-        var loss = new EdmLoss { LogSigmaMean = s.GetProperty("P_mean").GetDouble(), LogSigmaStd = s.GetProperty("P_std").GetDouble() };
+        var loss = new EdmLoss(s.GetProperty("P_mean").GetDouble(), s.GetProperty("P_std").GetDouble());
         var terms = loss.Evaluate(network, images, golden.Tensor("draw_00"), golden.Tensor("draw_01"), new Conditioning(op, y));
         comparison.Check("denoised", terms.Denoised, golden.Tensor("denoised"));
         comparison.Check("logvar", terms.LogVariance!, golden.Tensor("logvar"));

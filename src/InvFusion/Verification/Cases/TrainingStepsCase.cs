@@ -43,7 +43,7 @@ internal static class TrainingStepsCase
             comparison.Check($"step {step} lr", rate, log.GetProperty("lr").GetDouble());
             comparison.Check($"step {step} ema_beta", beta, log.GetProperty("ema_beta").GetDouble());
             var (normals, noise) = (golden.Tensor($"step{step}_rnd_normal"), golden.Tensor($"step{step}_noise"));
-            var total = new EdmLoss().Evaluate(network, images, normals, noise, conditioning).Scalar(Batch);
+            var total = new LossOptions().Edm.Evaluate(network, images, normals, noise, conditioning).Scalar(Batch);
             comparison.Check($"step {step} total", total.item<float>(), log.GetProperty("total").GetDouble());
             total.backward();
             adam.Step(rate, beta);
