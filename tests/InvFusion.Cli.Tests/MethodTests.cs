@@ -96,6 +96,16 @@ public sealed class MethodTests(CliWorld world)
     }
 
     [Fact]
+    public async Task TheBenchOfDirectionsWritesATable()
+    {
+        const string Command = "bench directions set.ifds --fit set.ifds --num-fit 3 --num 2 --precision fp32 --quiet -d box:0,0,8,16 sr:2";
+        var result = (await world.Run($"{Command} --model directions.safetensors --out directions")).Expect(0);
+        Assert.Equal(2 + 2, result.Output.Trim().Split('\n').Length);
+        Assert.Equal(result.Output, File.ReadAllText(world.At("directions/directions.md")));
+        (await world.Run($"{Command} --model model.safetensors --out not-made")).Expect(3).ExpectOneErrorLine("directions|mmse");
+    }
+
+    [Fact]
     public async Task TheBenchOfKnownPosteriorsWritesTablesAndAPlot()
     {
         var result = (

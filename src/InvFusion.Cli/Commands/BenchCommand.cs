@@ -7,7 +7,7 @@ using InvFusion.Formats.IO;
 
 namespace InvFusion.Cli.Commands;
 
-/// <summary><c>bench posterior</c>: the samplers against posteriors that are known.</summary>
+/// <summary><c>bench</c>, and its <c>bench posterior</c>: the samplers against posteriors that are known.</summary>
 internal static class BenchCommand
 {
     private static readonly string[] DefaultOperators =
@@ -21,7 +21,7 @@ internal static class BenchCommand
         "motion:stride=2,seed=5",
     ];
 
-    public static Command Create() => new("bench", "Measures the program's methods") { Posterior() };
+    public static Command Create() => new("bench", "Measures the program's methods") { Posterior(), DirectionBenchCommand.Create() };
 
     private static Command Posterior()
     {
