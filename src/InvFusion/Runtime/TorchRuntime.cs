@@ -20,6 +20,7 @@ public static partial class TorchRuntime
             if (!_ready)
             {
                 KeepFreedMemory();
+                WaitWithoutSpinning();
                 NativeTorch.Load();
                 Touch();
                 _ready = true;
@@ -61,6 +62,19 @@ public static partial class TorchRuntime
             // Not glibc (musl): its allocator has no such switch.
         }
     }
+
+    // OpenMP's threads wait for each other in a loop of milliseconds. Where other processes want the processors too, they wait for one that does not run, and
+    // everything is ten times slower; a short loop and then sleep costs next to nothing where nothing else runs. The user's own choice stays.
+    private static void WaitWithoutSpinning()
+    {
+        if (!OperatingSystem.IsLinux() || Environment.GetEnvironmentVariable("OMP_WAIT_POLICY") is not null)
+            return;
+        // Read by libgomp when it is loaded, from the environment of the process, which .NET's own setter does not touch.
+        _ = SetEnvironment("GOMP_SPINCOUNT", "1000", 0);
+    }
+
+    [LibraryImport("libc", EntryPoint = "setenv", StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int SetEnvironment(string name, string value, int overwrite);
 
     private const int TrimThreshold = -1;
     private const int MmapThreshold = -3;
