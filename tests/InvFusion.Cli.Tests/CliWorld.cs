@@ -1,3 +1,4 @@
+using InvFusion.Autoencoding;
 using InvFusion.Cli.Tests;
 using InvFusion.Data;
 using InvFusion.Formats;
@@ -15,7 +16,7 @@ using static TorchSharp.torch;
 namespace InvFusion.Cli.Tests;
 
 /// <summary>
-/// A folder with everything that the program is run on: networks of random weights (model, prior, directions), pictures, a mask, a prepared set, and files that are broken
+/// A folder with everything that the program is run on: networks of random weights (model, prior, directions, an autoencoder), pictures, a mask, a prepared set, and files that are broken
 /// in known ways. The program runs in it, so that tests name files as a user would.
 /// </summary>
 public sealed class CliWorld : IDisposable
@@ -32,6 +33,17 @@ public sealed class CliWorld : IDisposable
         SaveNetwork("model.safetensors", NetworkKind.InvFusion);
         SaveNetwork("prior.safetensors", NetworkKind.Unconditional);
         SaveNetwork("directions.safetensors", NetworkKind.InvFusion, directions: 2);
+        using (
+            var vae = new KlAutoencoder(
+                new()
+                {
+                    Widths = [8, 16],
+                    Blocks = 1,
+                    Groups = 4,
+                }
+            )
+        )
+            AutoencoderFile.Save(At("vae.safetensors"), vae);
         Save("face.png", Picture(Size, Size, 0));
         Save("wide.png", Picture(40, 24, 1));
         Save("kernel.png", Kernel(5));
@@ -46,6 +58,14 @@ public sealed class CliWorld : IDisposable
 
     /// <summary>The networks' configuration, but for the kind.</summary>
     public static NetworkConfiguration Network => TestNetworks.Configuration;
+
+    /// <summary>A network of latents of the same size.</summary>
+    public static NetworkConfiguration LatentNetwork =>
+        Network with
+        {
+            Channels = 4,
+            Levels = [Network.Levels[0], Network.Levels[1] with { Width = 64, HeadWidth = 16 }],
+        };
 
     /// <summary>The full path of a file of the folder.</summary>
     public string At(string name) => Path.Combine(_folder.FullName, name);

@@ -1,8 +1,10 @@
 using System.CommandLine;
 using System.Text.Json.Nodes;
+using InvFusion.Autoencoding;
 using InvFusion.Cli.Rendering;
 using InvFusion.Data;
 using InvFusion.Imaging;
+using TorchSharp;
 
 namespace InvFusion.Cli.Commands;
 
@@ -19,7 +21,26 @@ internal static class DatasetCommand
         var size = new Option<int>("--size") { Description = "Side of the images in pixels", Required = true };
         var crop = new Option<CropMode>("--crop") { Description = "Adm (as ImageNet's), Lanczos, Box or Bicubic" };
         var skip = new Option<bool>("--leave-out-broken") { Description = "Leave broken images out (they are named) instead of stopping" };
-        var command = new Command("prepare", "Folder or zip → resized, cached set") { source, target, size, crop, skip };
+        var autoencoder = new Option<string?>("--autoencoder")
+        {
+            Description = "Store latents of this VAE (.safetensors, names of diffusers or CompVis) instead of pixels",
+        };
+        var scale = new Option<LatentScale>("--latent-scale")
+        {
+            Description = "Edm2 (its numbers, for Stable Diffusion's VAE) or Measured (those of this set)",
+        };
+        var command = new Command("prepare", "Folder or zip → resized, cached set")
+        {
+            source,
+            target,
+            size,
+            crop,
+            skip,
+            autoencoder,
+            scale,
+            options.DeviceName,
+            options.Threads,
+        };
         options.AddOutput(command);
         command.Add(options.Json);
         command.SetWork(
@@ -27,11 +48,15 @@ internal static class DatasetCommand
             {
                 var reporter = new Reporter(parsed.GetValue(options.Quiet));
                 using var images = ImageSource.Open(parsed.GetValue(source)!);
+                using var encoder = Load(parsed, options, parsed.GetValue(autoencoder));
                 var prepare = new PrepareOptions
                 {
                     Size = parsed.GetValue(size),
                     Crop = parsed.GetValue(crop),
                     LeaveOutBroken = parsed.GetValue(skip),
+                    Latents = encoder is null
+                        ? null
+                        : new(encoder, Path.GetFileName(parsed.GetValue(autoencoder)!), parsed.GetValue(scale)),
                 };
                 var path = parsed.GetValue(target)!;
                 var header = reporter.Run(
@@ -41,7 +66,9 @@ internal static class DatasetCommand
                 );
                 foreach (var name in header.Broken)
                     reporter.Line($"left out: {name}");
-                reporter.Line($"{path}: {header.Count} images of {header.Channels}×{header.Size}×{header.Size}, SHA-256 {header.Sha256}");
+                reporter.Line(
+                    $"{path}: {header.Count} {Kind(header)} of {header.Channels}×{header.Size}×{header.Size}, SHA-256 {header.Sha256}"
+                );
                 if (parsed.GetValue(options.Json))
                     JsonText.Print(Json(header));
                 return ExitCode.Success;
@@ -69,6 +96,17 @@ internal static class DatasetCommand
         return command;
     }
 
+    private static KlAutoencoder? Load(ParseResult parsed, SharedOptions options, string? file)
+    {
+        if (file is null)
+            return null;
+        InputImage.RequireFile(file);
+        options.StartTorch(parsed);
+        return AutoencoderFile.Load(file).to(options.Device(parsed));
+    }
+
+    private static string Kind(CachedHeader header) => header.Latents is { } l ? $"latents of {l.Autoencoder}" : "images";
+
     private static int Cached(string path, bool json, CancellationToken cancellation)
     {
         using var set = CachedDataset.Open(path);
@@ -78,7 +116,7 @@ internal static class DatasetCommand
             JsonText.Print(Json(h));
         else
             Console.WriteLine(
-                $"{h.Count} images of {h.Channels}×{h.Size}×{h.Size}, crop {h.Crop}, from {h.Source}, {h.ClassCount} classes; whole"
+                $"{h.Count} {Kind(h)} of {h.Channels}×{h.Size}×{h.Size}, crop {h.Crop}, from {h.Source}, {h.ClassCount} classes; whole"
             );
         return ExitCode.Success;
     }
@@ -128,6 +166,15 @@ internal static class DatasetCommand
             ["crop"] = header.Crop,
             ["source"] = header.Source,
             ["classes"] = header.ClassCount,
+            ["latents"] = header.Latents is { } l
+                ? new JsonObject
+                {
+                    ["autoencoder"] = l.Autoencoder,
+                    ["fingerprint"] = l.Fingerprint,
+                    ["mean"] = new JsonArray([.. l.Mean.Select(m => (JsonNode)m)]),
+                    ["std"] = new JsonArray([.. l.Std.Select(s => (JsonNode)s)]),
+                }
+                : null,
             ["sha256"] = header.Sha256,
             ["broken"] = JsonText.Array(header.Broken),
         };

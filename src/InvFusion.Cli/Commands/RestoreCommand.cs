@@ -64,12 +64,13 @@ internal static class RestoreCommand
                 var degradation = DegradationSpec.Parse(parsed.GetValue(options.Degradation)!);
                 using var network = options.LoadModel(parsed);
                 using var guide = options.LoadGuide(parsed);
+                using var codec = options.LoadCodec(parsed, network.Configuration);
                 MethodFit.Require($"--model {parsed.GetValue(options.Model)}", network.Configuration, parsed.GetValue(options.Method)!);
                 if (parsed.GetValue(tiles))
                     settings = settings with { TileOverlap = parsed.GetValue(overlap) ?? network.Configuration.Resolution / 4 };
-                using var read = new RestoreInputs(degradation, settings, parsed.GetValue(simulate), network, reporter);
+                using var read = new RestoreInputs(degradation, settings, parsed.GetValue(simulate), network, codec, reporter);
                 var all = files.Select(read.Read).ToArray(); // a broken one is found before hours are spent on the first
-                var restorer = new Restorer(network, guide);
+                var restorer = new Restorer(network, guide) { Codec = codec };
                 var (reports, exitCode) = RestoreAll(
                     all,
                     input => Restore(input, parsed, options, parsed.GetValue(saveDirections), settings, restorer, reporter, cancellation),

@@ -29,9 +29,11 @@ internal static class SampleCommand
                 var folder = parsed.GetValue(options.Out)!;
                 using var network = options.LoadModel(parsed);
                 using var guide = options.LoadGuide(parsed);
+                using var codec = options.LoadCodec(parsed, network.Configuration);
                 OutputFolder.Require(folder);
                 using var scope = NewDisposeScope();
-                using var drawn = SamplingWork.Run("sample", new Restorer(network, guide), null, null, settings, reporter, cancellation);
+                var restorer = new Restorer(network, guide) { Codec = codec };
+                using var drawn = SamplingWork.Run("sample", restorer, null, null, settings, reporter, cancellation);
                 var files = Write(drawn, folder, settings.Seed);
                 reporter.Line($"{Path.Combine(folder, "grid.png")}: {files.Length - 1} images");
                 if (parsed.GetValue(options.Json))

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using InvFusion.Autoencoding;
 using InvFusion.Diffusion;
 using InvFusion.Distributed;
 using InvFusion.Models;
@@ -48,6 +49,8 @@ internal sealed class SharedOptions
     public Option<int?> Class { get; } = new("--class") { Description = "Class to restore, for class-conditional models" };
     public Option<int> Batch { get; } =
         new("--batch") { Description = "Samples that go through the network together", DefaultValueFactory = _ => 4 };
+    public Option<string?> Autoencoder { get; } =
+        new("--autoencoder") { Description = "The VAE of a model of latents (.safetensors), to encode and decode pictures" };
     public Option<string> DeviceName { get; } = new("--device") { Description = "auto, cpu or cuda:i", DefaultValueFactory = _ => "auto" };
     public Option<string> Precision { get; } = new("--precision") { Description = "auto, fp32 or bf16", DefaultValueFactory = _ => "auto" };
     public Option<int> Threads { get; } = new("--threads") { Description = "Threads of the CPU; 0 is the machine's own number" };
@@ -66,7 +69,7 @@ internal sealed class SharedOptions
     /// <summary>Adds model, device, precision and threads.</summary>
     public void AddNetwork(Command command)
     {
-        foreach (var option in new Option[] { Model, DeviceName, Precision, Threads })
+        foreach (var option in new Option[] { Model, Autoencoder, DeviceName, Precision, Threads })
             command.Add(option);
     }
 
@@ -106,6 +109,21 @@ internal sealed class SharedOptions
 
     /// <summary>Loads the model on the device, ready to evaluate.</summary>
     public PreconditionedNetwork LoadModel(ParseResult parsed) => LoadModel(parsed, parsed.GetValue(Model)!);
+
+    /// <summary>The autoencoder of a model of latents, on the device; null for a model of pictures.</summary>
+    public LatentCodec? LoadCodec(ParseResult parsed, NetworkConfiguration network)
+    {
+        var file = parsed.GetValue(Autoencoder);
+        if (network.Latents is not { } latents)
+            return file is null
+                ? null
+                : throw new ConfigurationException($"--autoencoder {file}: the model works on pictures; leave it out");
+        if (file is null)
+            throw new ConfigurationException(
+                $"--model {parsed.GetValue(Model)}: works on latents; give --autoencoder FILE, the weights of '{latents.Autoencoder}'"
+            );
+        return LatentCodec.Open(file, latents, Device(parsed));
+    }
 
     /// <summary>Loads the model of --guide; null without one.</summary>
     public PreconditionedNetwork? LoadGuide(ParseResult parsed) =>

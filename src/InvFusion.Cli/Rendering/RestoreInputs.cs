@@ -1,7 +1,9 @@
+using InvFusion.Autoencoding;
 using InvFusion.Degradations;
 using InvFusion.Imaging;
 using InvFusion.Models;
 using InvFusion.Restoration;
+using InvFusion.Runtime;
 
 namespace InvFusion.Cli.Rendering;
 
@@ -11,9 +13,13 @@ internal sealed class RestoreInputs(
     RestoreOptions settings,
     bool simulate,
     PreconditionedNetwork network,
+    LatentCodec? codec,
     Reporter reporter
 ) : IDisposable
 {
+    // Keeps the draw of a latent apart from other random numbers of the same seed.
+    private const ulong LatentPurpose = 0x6C6174656E74; // "latent"
+
     private readonly Dictionary<ImageShape, LinearOperator> _operators = [];
     private readonly List<RestoreInput> _inputs = [];
 
@@ -46,6 +52,8 @@ internal sealed class RestoreInputs(
     {
         var picture = InputImage.Decode(file);
         var op = Operator(settings.TileOverlap is null ? ModelShape : TiledShape(picture));
+        if (codec is not null)
+            return (op, Latent(codec, picture, file, op));
         if (simulate)
         {
             var truth = InputImage.ToTensor(picture, file, op.Image, reporter, network.Device);
@@ -58,6 +66,19 @@ internal sealed class RestoreInputs(
         using var image = InputImage.ToTensor(picture, file, shape, reporter, network.Device);
         using var group = image.unsqueeze(1); // [1, 1, c, h, w]
         return (op, new(op.FromView(group, settings.SigmaY), null, Rounded: true));
+    }
+
+    // H acts on the latent; what is restored is compared with the picture.
+    private Measurement Latent(LatentCodec codec, RgbImage picture, string file, LinearOperator op)
+    {
+        if (!simulate)
+            throw new ConfigurationException(
+                $"{file}: is a picture, and the model measures latents; give a clean picture with --simulate, or the numbers of a measured latent as .npy"
+            );
+        var shape = new ImageShape(codec.Channels, op.Image.Height * codec.Factor, op.Image.Width * codec.Factor);
+        var truth = InputImage.ToTensor(picture, file, shape, reporter, network.Device);
+        using var latent = codec.Encode(truth, [new RandomStream(settings.Seed, LatentPurpose)]);
+        return Measurement.Simulate(op, latent, settings.SigmaY, settings.Seed) with { Truth = truth };
     }
 
     private LinearOperator Operator(ImageShape shape)

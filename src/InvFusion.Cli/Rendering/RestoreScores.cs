@@ -25,8 +25,14 @@ internal static class RestoreScores
     {
         using var scope = NewDisposeScope();
         var samples = stack(finished.Select(i => restored.Samples[i]), 0);
-        var consistency = Consistency.RootMeanSquare(op, samples, measurement.Values);
-        var ofMean = Consistency.RootMeanSquare(op, restored.Mean.unsqueeze(0), measurement.Values)[0];
+        var (measured, mean) = (samples, restored.Mean.unsqueeze(0));
+        if (restored.Latents is { } latents)
+        {
+            measured = stack(finished.Select(i => latents[i]), 0);
+            mean = measured.mean([0], keepdim: true);
+        }
+        var consistency = Consistency.RootMeanSquare(op, measured, measurement.Values);
+        var ofMean = Consistency.RootMeanSquare(op, mean, measurement.Values)[0];
         report = report with
         {
             Consistency = consistency,

@@ -1,6 +1,7 @@
 using System.IO.MemoryMappedFiles;
 using System.Security.Cryptography;
 using System.Text.Json;
+using InvFusion.Autoencoding;
 
 namespace InvFusion.Data;
 
@@ -25,6 +26,9 @@ public sealed class CachedDataset : IImageSet
 
     /// <inheritdoc/>
     public int Size => Header.Size;
+
+    /// <inheritdoc/>
+    public LatentDescription? Latents => Header.Latents;
 
     /// <inheritdoc/>
     public IReadOnlyList<string> Names => Header.Names;
@@ -78,8 +82,8 @@ public sealed class CachedDataset : IImageSet
     {
         ArgumentOutOfRangeException.ThrowIfNegative(index);
         ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(index, Count);
-        if (planes.Length != Header.ImageBytes)
-            throw new ArgumentException($"{planes.Length} bytes are not {Channels}x{Size}x{Size}", nameof(planes));
+        if (planes.Length != this.StoredBytes())
+            throw new ArgumentException($"{planes.Length} bytes are not the {this.StoredBytes()} of an image", nameof(planes));
         var view = _pixels.SafeMemoryMappedViewHandle;
         view.ReadSpan((ulong)(_pixels.PointerOffset + (long)index * planes.Length), planes);
     }
@@ -90,7 +94,7 @@ public sealed class CachedDataset : IImageSet
     public void Verify(CancellationToken cancellation = default)
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        var image = new byte[Header.ImageBytes];
+        var image = new byte[this.StoredBytes()];
         for (var i = 0; i < Count; i++)
         {
             cancellation.ThrowIfCancellationRequested();
@@ -98,7 +102,7 @@ public sealed class CachedDataset : IImageSet
             hash.AppendData(image);
         }
         if (!Convert.ToHexStringLower(hash.GetHashAndReset()).Equals(Header.Sha256, StringComparison.Ordinal))
-            throw new DataFormatException($"{_path}: its pixels are damaged (checksum); prepare it anew");
+            throw new DataFormatException($"{_path}: its content is damaged (checksum); prepare it anew");
     }
 
     /// <inheritdoc/>
@@ -117,7 +121,7 @@ public sealed class CachedDataset : IImageSet
         if (!SHA256.HashData(json).AsSpan().SequenceEqual(layout.HeaderHash))
             throw new DataFormatException($"{path}: its header is damaged (checksum); prepare it anew");
         var header = Parse(json);
-        return header is not null && header.Fits(layout.PixelBytes)
+        return header is not null && header.Fits(layout.PixelBytes) && (header.Latents is null) == (layout.Version == CachedLayout.Pixels)
             ? (layout, header)
             : throw new DataFormatException($"{path}: its header does not describe its content; prepare it anew");
     }

@@ -1,3 +1,6 @@
+using System.Text.Json.Serialization;
+using InvFusion.Autoencoding;
+
 namespace InvFusion.Data;
 
 /// <summary>What a cached set says about itself.</summary>
@@ -6,10 +9,10 @@ public sealed record CachedHeader
     /// <summary>Number of images.</summary>
     public required int Count { get; init; }
 
-    /// <summary>3 (RGB) or 1 (grey).</summary>
+    /// <summary>3 (RGB) or 1 (grey); of latents the channels of the autoencoder.</summary>
     public required int Channels { get; init; }
 
-    /// <summary>Side of an image.</summary>
+    /// <summary>Side of an image, of latents in their own numbers.</summary>
     public required int Size { get; init; }
 
     /// <summary>How images became squares, a name of <see cref="Imaging.CropMode"/>.</summary>
@@ -36,15 +39,19 @@ public sealed record CachedHeader
     /// <summary>Images of the source that could not be read and were left out.</summary>
     public required string[] Broken { get; init; }
 
-    /// <summary>Bytes of one image.</summary>
-    internal int ImageBytes => Channels * Size * Size;
+    /// <summary>What the latents are of; null, and not in the file, for a set of pixels.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public LatentDescription? Latents { get; init; }
+
+    private long ImageBytes => (long)Channels * Size * Size * (Latents is null ? 1 : 2 * sizeof(float));
 
     /// <summary>Whether the numbers fit each other and the given number of bytes of pixels.</summary>
     internal bool Fits(long pixelBytes) =>
         Count > 0
-        && Channels is 1 or 3
-        && Size is > 0 and <= 16384
-        && (long)ImageBytes * Count == pixelBytes
+        && (Latents is null ? Channels is 1 or 3 : Latents.IsValid && Channels == Latents.Mean.Length && Channels <= 64)
+        && Size > 0
+        && Size <= (Latents is null ? 16384 : 1024)
+        && ImageBytes * Count == pixelBytes
         && Names.Length == Count
         && (Labels.Length == Count ? Labels.All(k => k >= 0 && k < ClassCount) : Labels.Length == 0 && ClassCount == 0);
 }

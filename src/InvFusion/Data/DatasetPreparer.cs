@@ -4,7 +4,7 @@ using InvFusion.Formats.IO;
 
 namespace InvFusion.Data;
 
-/// <summary>Decodes, crops and resizes a source once, into the file that <see cref="CachedDataset"/> reads.</summary>
+/// <summary>Decodes, crops and resizes a source once, and encodes it where latents are wanted, into the file that <see cref="CachedDataset"/> reads.</summary>
 public static class DatasetPreparer
 {
     private const int ChunkBytes = 16 << 20;
@@ -13,7 +13,7 @@ public static class DatasetPreparer
     /// <param name="source">The images.</param>
     /// <param name="path">The file to write.</param>
     /// <param name="options">Size and ways.</param>
-    /// <param name="progress">Told after each chunk.</param>
+    /// <param name="progress">Told after each image.</param>
     /// <param name="cancellation">Ends the work; nothing is left behind.</param>
     /// <returns>What was written.</returns>
     /// <exception cref="DataFormatException">Images are broken (all are found, the message names the first ones), or the file cannot be written.</exception>
@@ -41,27 +41,40 @@ public static class DatasetPreparer
     )
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        var latents = options.Latents is { } wanted ? new LatentWriter(wanted, options.Channels, options.Size) : null;
         stream.Position = CachedLayout.PixelOffset;
         var written = new List<int>(source.Count);
         var broken = new List<BrokenImage>();
-        foreach (var (index, pixels, error) in Decode(source, options, progress, cancellation))
+        foreach (var (index, pixels, error) in Decode(source, options, cancellation))
         {
+            cancellation.ThrowIfCancellationRequested();
+            progress?.Report(new DataProgress(index + 1, source.Count));
             if (error is not null)
             {
                 broken.Add(new BrokenImage(source.Names[index], error));
                 continue;
             }
-            stream.Write(pixels.Span);
-            hash.AppendData(pixels.Span);
+            var stored = latents?.Encode(pixels) ?? pixels;
+            stream.Write(stored.Span);
+            hash.AppendData(stored.Span);
             written.Add(index);
         }
         RefuseBroken(source, options, broken, written.Count);
         var header = Describe(source, options, written, broken, Convert.ToHexStringLower(hash.GetHashAndReset()));
+        if (options.Latents is { Autoencoder.Configuration: var c })
+            header = header with { Channels = c.LatentChannels, Size = options.Size / c.Factor, Latents = latents!.Describe() };
         var pixelBytes = stream.Position - CachedLayout.PixelOffset;
         var json = JsonSerializer.SerializeToUtf8Bytes(header, DataJson.Default.CachedHeader);
         stream.Write(json);
         stream.Position = 0;
-        stream.Write(new CachedLayout(pixelBytes, json.Length, SHA256.HashData(json)).ToBytes());
+        stream.Write(
+            new CachedLayout(
+                header.Latents is null ? CachedLayout.Pixels : CachedLayout.Latents,
+                pixelBytes,
+                json.Length,
+                SHA256.HashData(json)
+            ).ToBytes()
+        );
         return header;
     }
 
@@ -69,7 +82,6 @@ public static class DatasetPreparer
     private static IEnumerable<(int Index, ReadOnlyMemory<byte> Pixels, string? Error)> Decode(
         IImageSource source,
         PrepareOptions options,
-        IProgress<DataProgress>? progress,
         CancellationToken cancellation
     )
     {
@@ -90,7 +102,6 @@ public static class DatasetPreparer
             );
             for (var i = 0; i < count; i++)
                 yield return (start + i, pixels.AsMemory(i * imageBytes, imageBytes), errors[i]);
-            progress?.Report(new DataProgress(start + count, source.Count));
         }
     }
 

@@ -1,13 +1,15 @@
+using InvFusion.Autoencoding;
+
 namespace InvFusion.Data;
 
-/// <summary>Square images of one size, ready for training: <c>[Channels, Size, Size]</c> bytes each.</summary>
+/// <summary>Square images of one size, ready for training: pixels, or the latents of pictures.</summary>
 /// <remarks>All members may be used from several threads at once.</remarks>
 public interface IImageSet : IDisposable
 {
     /// <summary>Number of images.</summary>
     int Count { get; }
 
-    /// <summary>3 (RGB) or 1 (grey).</summary>
+    /// <summary>3 (RGB) or 1 (grey); of latents the channels of the autoencoder.</summary>
     int Channels { get; }
 
     /// <summary>Side of an image.</summary>
@@ -22,9 +24,14 @@ public interface IImageSet : IDisposable
     /// <summary>The class of an image, or -1 without labels.</summary>
     int Label(int index);
 
-    /// <summary>Copies an image.</summary>
+    /// <summary>What the latents are of; null for a set of pixels.</summary>
+    LatentDescription? Latents => null;
+
+    /// <summary>Copies what is stored of an image; <see cref="ImageValues.ReadValues"/> gives numbers.</summary>
     /// <param name="index">0 to <see cref="Count"/> - 1.</param>
-    /// <param name="planes">Receives <c>[Channels, Size, Size]</c>.</param>
+    /// <param name="planes">
+    /// Receives the pixels <c>[Channels, Size, Size]</c>, or of a latent means and standard deviations <c>[2·Channels, Size, Size]</c>, float32 in little endian.
+    /// </param>
     /// <exception cref="DataFormatException">The image cannot be read; the message names it.</exception>
     void Read(int index, Span<byte> planes);
 }

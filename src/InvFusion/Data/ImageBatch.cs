@@ -3,8 +3,8 @@ namespace InvFusion.Data;
 /// <summary>Images for one step.</summary>
 public sealed class ImageBatch
 {
-    internal ImageBatch(long counter, int[] indices, int[] labels, bool[] flipped, byte[] pixels, float[] values, int classCount) =>
-        (Counter, Indices, Labels, Flipped, Pixels, Values, ClassCount) = (counter, indices, labels, flipped, pixels, values, classCount);
+    internal ImageBatch(long counter, int[] indices, int[] labels, bool[] flipped, float[] values, int classCount) =>
+        (Counter, Indices, Labels, Flipped, Values, ClassCount) = (counter, indices, labels, flipped, values, classCount);
 
     /// <summary>Images before the first of this batch.</summary>
     public long Counter { get; }
@@ -21,10 +21,7 @@ public sealed class ImageBatch
     /// <summary>Which of them are mirrored, <c>[B]</c>.</summary>
     public bool[] Flipped { get; }
 
-    /// <summary>The images as bytes, <c>[B, C, H, W]</c>.</summary>
-    public byte[] Pixels { get; }
-
-    /// <summary>The images as numbers, byte / 127.5 - 1, <c>[B, C, H, W]</c>.</summary>
+    /// <summary>The images, <c>[B, C, H, W]</c>, see <see cref="ImageValues.ReadValues"/>.</summary>
     public float[] Values { get; }
 
     /// <summary>Number of classes of the set, K; 0 without labels.</summary>

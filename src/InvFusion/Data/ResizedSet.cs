@@ -14,7 +14,11 @@ public sealed class ResizedSet(IImageSource source, int size, CropMode crop = Cr
 
     /// <inheritdoc/>
     public int Channels { get; } =
-        channels is 1 or 3 ? channels : throw new ConfigurationException($"channels {channels}: must be 3 (RGB) or 1 (grey)");
+        channels is 1 or 3
+            ? channels
+            : throw new ConfigurationException(
+                $"channels {channels}: must be 3 (RGB) or 1 (grey); latents come from 'dataset prepare --autoencoder'"
+            );
 
     /// <inheritdoc/>
     public int Size { get; } = size >= 1 ? size : throw new ConfigurationException($"size {size}: must be at least 1");

@@ -1,4 +1,6 @@
 using System.Diagnostics.CodeAnalysis;
+using System.Text.Json.Serialization;
+using InvFusion.Autoencoding;
 using InvFusion.Configuration;
 
 namespace InvFusion.Models;
@@ -52,6 +54,10 @@ public sealed record NetworkConfiguration
 
     /// <summary>Tells the network σ_y, the noise of the measurement. Not in the paper; off, the network has no weights for it.</summary>
     public bool NoiseConditioning { get; init; }
+
+    /// <summary>What the latents are of that the network works on, from the set that it was trained on; null, and not in the file, for pictures.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public LatentDescription? Latents { get; init; }
 
     /// <summary>Dropout in training.</summary>
     public double Dropout { get; init; } = 0.05;
@@ -108,6 +114,11 @@ public sealed record NetworkConfiguration
         );
         Require(LinearEstimateSteps is >= 0 and <= 1000, "linearEstimateSteps", $"is {LinearEstimateSteps}; it must be 0 to 1000");
         Require(Dropout is >= 0 and < 1, "dropout", $"is {Dropout}; it must be in [0, 1)");
+        Require(
+            Latents is null || (Latents.IsValid && Latents.Mean.Length == Channels),
+            "latents",
+            $"does not have a mean and a positive standard deviation for each of {Channels} channels"
+        );
         for (var i = 0; i < Levels.Count; i++)
             ValidateLevel(i);
 

@@ -56,25 +56,8 @@ public static class NetworkFile
     /// <exception cref="DataFormatException">A tensor is missing, surplus or of another shape.</exception>
     public static void CopyInto(PreconditionedNetwork network, SafetensorsFile file, string path, string prefix = "")
     {
-        var state = network.state_dict();
-        var surplus = file
-            .Tensors.Keys.Where(n => n.StartsWith(prefix, StringComparison.Ordinal))
-            .FirstOrDefault(n => !state.ContainsKey(n[prefix.Length..]));
-        if (surplus is not null)
-            throw new DataFormatException($"{path}: tensor '{surplus}' does not belong to this network; check its configuration");
-        using var scope = no_grad();
-        foreach (var (name, target) in state)
-        {
-            if (!file.Tensors.TryGetValue(prefix + name, out var entry))
-                throw new DataFormatException($"{path}: tensor '{prefix}{name}' is missing");
-            if (!entry.Shape.AsSpan().SequenceEqual(target.shape))
-                throw new DataFormatException(
-                    $"{path}: tensor '{entry.Name}' is [{string.Join(", ", entry.Shape)}], the network has [{string.Join(", ", target.shape)}]"
-                );
-            using var source = tensor(file.ReadSingles(entry.Name));
-            using var shaped = source.view(target.shape);
-            target.copy_(shaped);
-        }
+        var names = file.Tensors.Keys.Where(n => n.StartsWith(prefix, StringComparison.Ordinal)).ToDictionary(n => n[prefix.Length..]);
+        StrictState.Copy(network, file, path, names, "network");
     }
 
     /// <summary>Writes a network atomically.</summary>

@@ -31,6 +31,10 @@ internal sealed class RestoreDenoiser(PreconditionedNetwork network, Preconditio
                 $"--guide: is for {other.Channels}×{other.Resolution}×{other.Resolution} images, the model for "
                     + $"{own.Channels}×{own.Resolution}×{own.Resolution}; use a guide of the model's size"
             );
+        if (other.Latents?.Fingerprint != own.Latents?.Fingerprint)
+            throw new ConfigurationException(
+                "--guide: works on other latents than the model, or on pictures; use a guide of the same autoencoder"
+            );
     }
 
     /// <summary>The denoiser of a batch; what it holds belongs to the dispose scope that is open.</summary>

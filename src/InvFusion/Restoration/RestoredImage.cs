@@ -28,9 +28,13 @@ public sealed record RestoredImage(
     /// <summary>Principal directions <c>[K, C, H, W]</c>, each as long as one standard deviation along it; null where the method has none.</summary>
     public Tensor? Directions { get; init; }
 
+    /// <summary>The samples before they were decoded, <c>[K, c, h, w]</c>, which is what H measures; null where nothing was decoded.</summary>
+    public Tensor? Latents { get; init; }
+
     /// <inheritdoc/>
     public void Dispose()
     {
+        Latents?.Dispose();
         Samples.Dispose();
         Mean.Dispose();
         Spread.Dispose();

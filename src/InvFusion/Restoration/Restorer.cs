@@ -1,3 +1,4 @@
+using InvFusion.Autoencoding;
 using InvFusion.Degradations;
 using InvFusion.Diffusion;
 using InvFusion.Models;
@@ -23,6 +24,9 @@ namespace InvFusion.Restoration;
 /// </example>
 public sealed class Restorer(PreconditionedNetwork network, PreconditionedNetwork? guide = null)
 {
+    /// <summary>Decodes what a network of latents gives; not owned. Null leaves latents as they are.</summary>
+    public LatentCodec? Codec { get; init; }
+
     /// <summary>Draws samples of the posterior p(x | y).</summary>
     /// <param name="op">H, for one image, or null for samples of the prior.</param>
     /// <param name="measurement">y, <c>[1, 1, O]</c>, or null; on the network's device, as the operator.</param>
@@ -56,9 +60,11 @@ public sealed class Restorer(PreconditionedNetwork network, PreconditionedNetwor
             var samples = cat(drawn.Images, 0);
             if (options.Projects && op is not null && measurement is not null)
                 samples = MeasurementProjection.Apply(op, samples, measurement, options.RoundedMeasurement);
+            var latents = Codec is null ? null : samples;
+            samples = Codec?.Decode(samples) ?? samples;
             var good = GoodSamples(samples, drawn.Failures);
             var pseudoInverse =
-                op is null || measurement is null ? zeros_like(samples[0]) : op.Exact.PseudoInverse(measurement).flatten(0, 1)[0];
+                op is null || measurement is null ? zeros_like(samples[0]) : Shown(op.Exact.PseudoInverse(measurement).flatten(0, 1));
             return new RestoredImage(
                 samples.MoveToOuterDisposeScope(),
                 good.mean([0]).MoveToOuterDisposeScope(),
@@ -71,7 +77,8 @@ public sealed class Restorer(PreconditionedNetwork network, PreconditionedNetwor
                 drawn.Cancelled
             )
             {
-                Directions = drawn.Directions?.MoveToOuterDisposeScope(),
+                Directions = Directions(drawn.Directions, latents)?.MoveToOuterDisposeScope(),
+                Latents = latents?.MoveToOuterDisposeScope(),
             };
         }
         finally
@@ -81,10 +88,24 @@ public sealed class Restorer(PreconditionedNetwork network, PreconditionedNetwor
         }
     }
 
+    private Tensor Shown(Tensor one) => (Codec?.Decode(one) ?? one)[0];
+
+    // Of latents: what a standard deviation along each changes in the picture.
+    private Tensor? Directions(Tensor? directions, Tensor? latents)
+    {
+        if (directions is null || Codec is null)
+            return directions;
+        using var scope = NewDisposeScope();
+        var mean = latents!.narrow(0, 0, 1);
+        return (Codec.Decode(mean + directions) - Codec.Decode(mean)).MoveToOuterDisposeScope();
+    }
+
     private TileLayout Layout(LinearOperator? op, ImageShape image, RestoreOptions options)
     {
         if (op is null || options.TileOverlap is not { } overlap)
             return TileLayout.Whole(image);
+        if (network.Configuration.Latents is not null)
+            throw new ConfigurationException("--tiles: a network of latents restores whole pictures of its own size; leave --tiles out");
         var step = op.WindowStep ?? throw new ConfigurationException($"--tiles: {op.GetType().Name} is not local; restore without tiles");
         return new TileLayout(image, network.Configuration.Resolution, overlap, step);
     }

@@ -1,3 +1,4 @@
+using InvFusion.Autoencoding;
 using InvFusion.Data;
 using InvFusion.Degradations;
 using InvFusion.Diffusion;
@@ -12,11 +13,16 @@ namespace InvFusion.Training;
 /// A picture of what the averaged weights can do with the first images of the set, one family a row: truth, H⁺y, and what the loss trains for (two posterior
 /// samples, the mean, or the mean and both ways along its first directions).
 /// </summary>
-internal sealed class SampleGrid(PreconditionedNetwork network, TrainingOptions options, IImageSet images)
+/// <param name="network">The network.</param>
+/// <param name="options">The run.</param>
+/// <param name="images">Its set.</param>
+/// <param name="codec">Decodes latents; null for pictures.</param>
+internal sealed class SampleGrid(PreconditionedNetwork network, TrainingOptions options, IImageSet images, LatentCodec? codec)
 {
     private const int Samples = 2;
     private const int Steps = 18;
     private const int ShownDirections = 2;
+    private const ulong LatentPurpose = 0x6C6174656E74; // "latent"
 
     /// <summary>Draws the grid with the weights as they are.</summary>
     public RgbImage Draw(string title)
@@ -56,11 +62,11 @@ internal sealed class SampleGrid(PreconditionedNetwork network, TrainingOptions 
         using var scope = NewDisposeScope();
         var (n, device) = (network.Configuration, network.Device);
         var shape = new ImageShape(n.Channels, n.Resolution, n.Resolution);
-        var planes = new byte[shape.Length];
-        images.Read(index, planes);
-        var truth = Pictures.ToTensor(planes, shape, device); // [1, C, H, W]
-        // The same operator and noise at every grid, so that grids can be compared.
+        // The same latent, operator and noise at every grid, so that grids can be compared.
         var streams = new[] { new RandomStream(options.Seed, (ulong)index) };
+        var values = new float[shape.Length];
+        images.ReadValues(index, new RandomStream(options.Seed, (ulong)index, LatentPurpose), values);
+        var truth = tensor(values, device: device).view(1, shape.Channels, shape.Height, shape.Width);
         using var op = DegradationFamilies
             .Create(family, options.SharedDegradations)
             .Draw(shape, streams, new RandomStream(options.Seed), device);
@@ -75,7 +81,8 @@ internal sealed class SampleGrid(PreconditionedNetwork network, TrainingOptions 
             Noise = new SampleNoise([.. Enumerable.Range(0, count).Select(i => (ulong)i)], device),
         };
         using var result = Sampler().Sample(new NetworkDenoiser(network, conditioning), request);
-        return [.. new[] { truth[0], op.PseudoInverse(y)[0, 0] }.Concat(Results(result)).Select(Pictures.FromTensor)];
+        var shown = stack(new[] { truth[0], op.PseudoInverse(y)[0, 0] }.Concat(Results(result)), 0);
+        return [.. (codec?.Decode(shown) ?? shown).unbind(0).Select(Pictures.FromTensor)];
     }
 
     private ISampler Sampler() =>

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
+using InvFusion.Autoencoding;
 using InvFusion.Data;
 using InvFusion.Distributed;
 using InvFusion.Formats.IO;
@@ -29,6 +30,7 @@ public sealed class Trainer : IDisposable
     private readonly PowerAverages _averages;
     private readonly StatsFile _stats;
     private readonly TrainingRanks _ranks;
+    private readonly LatentCodec? _codec;
     private double _earlierSeconds;
     private long _seen;
     private long _saved = -1;
@@ -53,16 +55,12 @@ public sealed class Trainer : IDisposable
         ICollective? ranks = null
     )
     {
+        options = options with { Network = options.Network with { Latents = images.Latents } };
         options.Validate();
         _ranks = new(ranks ?? new SingleProcess(), options);
         (_options, _folder, _images) = (options, folder, images);
         var n = options.Network;
-        if (images.Size != n.Resolution || images.Channels != n.Channels)
-            throw new ConfigurationException(
-                $"{options.Data}: images are {images.Channels}×{images.Size}×{images.Size}, the network takes {n.Channels}×{n.Resolution}×{n.Resolution}; 'dataset prepare --size {n.Resolution}' makes them fit"
-            );
-        if (n.Classes > 0 && images.ClassCount != n.Classes)
-            throw new ConfigurationException($"{options.Data}: has {images.ClassCount} classes, the network {n.Classes}");
+        TrainingFit.Require(options, images);
         manual_seed(new RandomStream(options.Seed, 0).NextSeed());
         _network = new PreconditionedNetwork(n) { ComputeType = ComputePrecision.Parse(options.Precision, device) };
         if (device is not null)
@@ -76,6 +74,8 @@ public sealed class Trainer : IDisposable
         _stats = new(Path.Combine(folder, "stats.jsonl"));
         try
         {
+            if (images.Latents is { } latents && options.GridImages > 0 && _ranks.IsFirst)
+                _codec = LatentCodec.Open(options.Autoencoder!, latents, device);
             if (_ranks.IsFirst)
                 Resume(warn);
             (_seen, _earlierSeconds) = _ranks.ShareState(_network, _adam, _averages, _seen, _earlierSeconds);
@@ -193,7 +193,7 @@ public sealed class Trainer : IDisposable
         _parameters.Values.copy_(_adam.Average);
         try
         {
-            var grid = new SampleGrid(_network, _options, _images).Draw($"{_seen} images");
+            var grid = new SampleGrid(_network, _options, _images, _codec).Draw($"{_seen} images");
             ImageEncoder.Save(grid, Path.Combine(_folder, $"grid-{_seen:D12}.png"));
             events.Add(_seen, grid);
         }
@@ -249,6 +249,7 @@ public sealed class Trainer : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
+        _codec?.Dispose();
         _averages.Dispose();
         _adam.Dispose();
         _parameters.Dispose();

@@ -85,6 +85,9 @@ public sealed record TrainingOptions
     /// <summary>Images between two grids of samples; 0 for none.</summary>
     public long GridImages { get; init; } = 1 << 15;
 
+    /// <summary>The autoencoder that grids of latents are decoded with; null for pictures.</summary>
+    public string? Autoencoder { get; init; }
+
     /// <summary>Training states that are kept.</summary>
     public int KeepCheckpoints { get; init; } = 2;
 
@@ -213,6 +216,7 @@ public sealed record TrainingOptions
             StatusImages = saved.StatusImages,
             CheckpointImages = saved.CheckpointImages,
             GridImages = saved.GridImages,
+            Autoencoder = saved.Autoencoder,
             KeepCheckpoints = saved.KeepCheckpoints,
             PowerEma = PowerEma with { SnapshotImages = saved.PowerEma.SnapshotImages },
         };

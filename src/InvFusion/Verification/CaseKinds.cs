@@ -32,6 +32,7 @@ internal static class CaseKinds
         new("samplers/deg_*", OperatorCases.Measurements),
         new("data", DataCase.Verify),
         new("encoder", PixelEncodingCase.Verify),
+        new("encoder_kl_*", AutoencoderCases.Verify),
         new("samplers/common", InputsOnly.Verify),
         new("samplers/edm_real_net", SamplerCases.RealNetwork),
         new("samplers/edm*", SamplerCases.ClosedForm),
@@ -45,7 +46,6 @@ internal static class CaseKinds
         new("samplers/daps*", SamplerCases.ClosedForm),
         Later("metrics", "metrics"),
         Later("detector_*", "feature networks of the metrics"),
-        Later("encoder_kl_*", "the latent encoder"),
         Later("resize_*", "the resampling of feature networks"),
     ];
 

@@ -139,7 +139,7 @@ public sealed class CachedDatasetTests : IDisposable
         _folder.File("damaged.cache", bytes);
         using var cached = CachedDataset.Open(_folder["damaged.cache"]);
         Assert.Contains(
-            "pixels are damaged",
+            "content is damaged",
             Assert.Throws<DataFormatException>(() => cached.Verify(TestContext.Current.CancellationToken)).Message
         );
     }

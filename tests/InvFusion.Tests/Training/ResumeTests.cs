@@ -54,50 +54,44 @@ public sealed class ResumeTests : IDisposable
                 PowerEma = new() { Stds = [0.05, 0.1], SnapshotImages = 12 },
                 Network = TestRuns.Options.Network with { Classes = 3, NoiseConditioning = true },
             };
-            var unconditional = all.Network with { Kind = NetworkKind.Unconditional, NoiseConditioning = false };
-            return new()
+            var data = new TheoryData<string, TrainingOptions>
             {
-                { "edm", all },
                 { "edm, bf16", all with { Precision = "bf16" } },
                 {
                     "edm, mixed families, consistency",
                     all with
                     {
                         MixedDegradations = true,
-                        Loss = new() { ConsistencyWeight = 0.5 },
+                        Loss = new() { ConsistencyWeight = 0.5, MmseShare = 0.3 },
                     }
                 },
                 { "edm, as the public code draws", all with { SharedDegradations = true } },
                 { "edm, layers computed anew", all with { GradientCheckpointing = true } },
-                {
-                    "edm, blind",
-                    all with
-                    {
-                        Network = all.Network with { Kind = NetworkKind.Blind },
-                        Loss = new() { MmseShare = 0.3 },
-                    }
-                },
-                { "edm, unconditional", all with { Network = unconditional, SigmaYMax = null } },
-                { "mmse", all with { Loss = new() { Kind = LossKind.Mmse } } },
-                {
-                    "mmse, blind",
-                    all with
-                    {
-                        Loss = new() { Kind = LossKind.Mmse },
-                        Network = all.Network with { Kind = NetworkKind.Blind },
-                    }
-                },
-                {
-                    "nppc",
-                    all with
-                    {
-                        Loss = new() { Kind = LossKind.Nppc, ConsistencyWeight = 0.1 },
-                        Network = all.Network with { Directions = 2 },
-                    }
-                },
             };
+            // Every loss of every kind that it is defined for, with classes and without.
+            foreach (var loss in Enum.GetValues<LossKind>())
+            foreach (var kind in Enum.GetValues<NetworkKind>())
+            foreach (var classes in (int[])[0, 3])
+                if (loss == LossKind.Edm || kind != NetworkKind.Unconditional)
+                    data.Add($"{loss}, {kind}, {classes} classes", Of(all, loss, kind, classes));
+            return data;
         }
     }
+
+    private static TrainingOptions Of(TrainingOptions all, LossKind loss, NetworkKind kind, int classes) =>
+        all with
+        {
+            LabelDrop = classes > 0 ? all.LabelDrop : 0,
+            SigmaYMax = kind == NetworkKind.Unconditional ? null : all.SigmaYMax,
+            Loss = new() { Kind = loss, ConsistencyWeight = loss == LossKind.Nppc ? 0.1 : 0 },
+            Network = all.Network with
+            {
+                Kind = kind,
+                Classes = classes,
+                NoiseConditioning = kind != NetworkKind.Unconditional,
+                Directions = loss == LossKind.Nppc ? 2 : 0,
+            },
+        };
 
     [Theory, MemberData(nameof(Everything), DisableDiscoveryEnumeration = true)]
     public void Every_loss_and_kind_resumes_to_the_bit_from_any_step(string name, TrainingOptions options)

@@ -1,0 +1,46 @@
+using InvFusion.Formats.Safetensors;
+using static TorchSharp.torch;
+
+namespace InvFusion.Modules;
+
+/// <summary>Copies weights from a file into a module: the same names and shapes, nothing more and nothing less.</summary>
+internal static class StrictState
+{
+    /// <summary>Copies every weight.</summary>
+    /// <param name="module">Receives the weights.</param>
+    /// <param name="file">The file.</param>
+    /// <param name="path">Named in errors.</param>
+    /// <param name="names">What each of the module's names is called in the file; more than the module has is refused.</param>
+    /// <param name="what">What errors call the module.</param>
+    /// <param name="pointwiseAsMatrix">Takes a 1×1 convolution <c>[o, i, 1, 1]</c> for a matrix <c>[o, i]</c>.</param>
+    /// <exception cref="DataFormatException">A tensor is missing, surplus or of another shape.</exception>
+    public static void Copy(
+        nn.Module module,
+        SafetensorsFile file,
+        string path,
+        IReadOnlyDictionary<string, string> names,
+        string what,
+        bool pointwiseAsMatrix = false
+    )
+    {
+        var state = module.state_dict();
+        if (names.FirstOrDefault(n => !state.ContainsKey(n.Key)).Value is { } surplus)
+            throw new DataFormatException($"{path}: tensor '{surplus}' does not belong to this {what}; check its configuration");
+        using var noGrad = no_grad();
+        foreach (var (name, target) in state)
+        {
+            if (!names.TryGetValue(name, out var inFile))
+                throw new DataFormatException($"{path}: tensor '{name}' is missing");
+            var shape = file.Tensors[inFile].Shape;
+            if (pointwiseAsMatrix && target.dim() == 2 && shape is [var o, var i, 1, 1])
+                shape = [o, i];
+            if (!shape.AsSpan().SequenceEqual(target.shape))
+                throw new DataFormatException(
+                    $"{path}: tensor '{inFile}' is [{string.Join(", ", shape)}], the {what} has [{string.Join(", ", target.shape)}]"
+                );
+            using var source = tensor(file.ReadSingles(inFile));
+            using var shaped = source.view(target.shape);
+            target.copy_(shaped);
+        }
+    }
+}
