@@ -1,10 +1,17 @@
 using System.CommandLine;
+using System.Runtime.InteropServices;
 using InvFusion.Cli;
 using InvFusion.Cli.Commands;
 using InvFusion.Cli.Rendering;
 
 if (Environment.GetEnvironmentVariable("OMPI_COMM_WORLD_SIZE") is not null)
     Environment.SetEnvironmentVariable("TERM", "dumb"); // OpenMPI gives its ranks a terminal, and the lines of all would get its control codes
+
+// Beyond a limit of the shell on the size of files: an error of the write, which names the file, instead of the end of the process.
+const int FileSizeSignal = 25; // SIGXFSZ of Linux and macOS
+using var tooLarge = OperatingSystem.IsWindows()
+    ? null
+    : PosixSignalRegistration.Create((PosixSignal)FileSizeSignal, context => context.Cancel = true);
 var root = new RootCommand("Restores images under known linear degradations with one degradation-aware diffusion network (InvFusion).");
 foreach (var command in CommandTable.Create())
     root.Add(command);

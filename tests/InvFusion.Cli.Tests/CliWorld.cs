@@ -80,6 +80,18 @@ public sealed class CliWorld : IDisposable
     /// <summary>Runs the program with arguments that hold no spaces.</summary>
     public Task<CliResult> Run(string arguments) => Run(arguments.Split(' ', StringSplitOptions.RemoveEmptyEntries));
 
+    /// <summary>Runs the program where no file may be larger than so many KiB, which stands for a disk that fills up. Needs bash.</summary>
+    public async Task<CliResult> RunOnASmallDisk(int kibibytes, string arguments)
+    {
+        var start = new System.Diagnostics.ProcessStartInfo("bash") { WorkingDirectory = _folder.FullName };
+        start.ArgumentList.Add("-c");
+        start.ArgumentList.Add($"ulimit -f {kibibytes}; exec \"${{DOTNET_HOST_PATH:-dotnet}}\" \"$0\" {arguments}");
+        start.ArgumentList.Add(RunningProgram.Dll);
+        start.Environment["DOTNET_EnableWriteXorExecute"] = "0"; // the runtime's own memory files are larger
+        using var program = new RunningProgram(start);
+        return await program.End();
+    }
+
     /// <summary>Starts the program and leaves it running.</summary>
     internal RunningProgram Start(string arguments, Func<string, bool> awaited) =>
         new(RunningProgram.Command(_folder.FullName, arguments.Split(' ')), awaited);

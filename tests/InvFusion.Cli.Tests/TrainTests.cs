@@ -119,6 +119,53 @@ public sealed class TrainTests(CliWorld world)
     }
 
     [Fact]
+    public async Task ARunOnAFullDiskNamesTheFileAndGoesOnWhenThereIsSpace()
+    {
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "limits the size of files by bash");
+        WriteOptions("full.json", images: 16);
+        (await world.RunOnASmallDisk(1000, "train --config full.json --out full-run --threads 1 --quiet"))
+            .Expect(4)
+            .ExpectOneErrorLine("state-000000000000.safetensors|cannot be written|free space");
+        Assert.Empty(Directory.GetFiles(world.At("full-run"), "*.tmp"));
+        (await world.Run("train --resume full-run --threads 1 --quiet")).Expect(0);
+        File.AppendAllText(world.At("full-run/versions.jsonl"), new string('\n', 8 << 20));
+        (await world.RunOnASmallDisk(7000, "train --resume full-run --images 24 --threads 1 --quiet"))
+            .Expect(4)
+            .ExpectOneErrorLine("versions.jsonl|cannot be written|free space");
+        File.Delete(world.At("full-run/versions.jsonl"));
+        (await world.Run("train --resume full-run --images 24 --threads 1 --quiet")).Expect(0);
+        Assert.Equal([8, 16, 24], StatsOf("full-run"));
+    }
+
+    [Fact]
+    public async Task ARunWhoseFolderIsRemovedEndsWithOneLine()
+    {
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "removes a folder that is in use");
+        WriteOptions("gone.json", images: 1 << 24);
+        using var program = world.Start("train --config gone.json --out gone --threads 1", line => line.Contains(" images, loss"));
+        await program.Awaited();
+        Directory.Move(world.At("gone"), world.At("taken"));
+        var ended = (await program.End()).Expect(4);
+        Assert.Contains("error: gone: the run folder was removed or moved", ended.ErrorLines[^1]);
+        Assert.DoesNotContain(ended.ErrorLines[..^1], line => line.Contains("error"));
+        (await world.Run("train --resume gone")).Expect(3).ExpectOneErrorLine("--resume gone|no run");
+    }
+
+    [Fact]
+    public async Task ACorruptNewestCheckpointIsPassedOverByName()
+    {
+        WriteOptions("corrupt.json", images: 24, o => o with { CheckpointImages = 8 });
+        (await world.Run("train --config corrupt.json --out corrupt --threads 1")).Expect(0);
+        var newest = world.At("corrupt/state-000000000024.safetensors");
+        File.WriteAllBytes(newest, File.ReadAllBytes(newest)[..^1]);
+        var on = (await world.Run("train --resume corrupt --threads 1")).Expect(0);
+        Assert.Contains("warning: corrupt/state-000000000024.safetensors:", on.ErrorLines[0]);
+        Assert.Contains("passed over", on.ErrorLines[0]);
+        Assert.Contains("corrupt: going on at image 16", on.ErrorLines[1]);
+        Assert.True(File.Exists(newest + ".damaged"));
+    }
+
+    [Fact]
     public async Task ARunThatDivergesHasAnExitCodeOfItsOwn()
     {
         using (var network = NetworkFile.Load(world.At("model.safetensors")))

@@ -66,14 +66,10 @@ public sealed class WrongFileTests(CliWorld world)
     public async Task AFullDiskLeavesNoPartOfAFileAndNoReport()
     {
         Assert.SkipUnless(OperatingSystem.IsLinux(), "limits the size of files by bash");
-        // A limit of 1 KiB a file stands for the disk that fills up: the small images fit, the sheet does not.
-        var start = new System.Diagnostics.ProcessStartInfo("bash") { WorkingDirectory = world.At("") };
-        start.ArgumentList.Add("-c");
-        start.ArgumentList.Add($"trap '' XFSZ; ulimit -f 1; exec \"${{DOTNET_HOST_PATH:-dotnet}}\" \"$0\" {Restore} --quiet --out full");
-        start.ArgumentList.Add(RunningProgram.Dll);
-        start.Environment["DOTNET_EnableWriteXorExecute"] = "0"; // the runtime's own memory files are larger
-        using var program = new RunningProgram(start);
-        (await program.End()).Expect(4).ExpectOneErrorLine(".png|cannot be written|free space");
+        // The small images fit into 1 KiB, the sheet does not.
+        (await world.RunOnASmallDisk(1, $"{Restore} --quiet --out full"))
+            .Expect(4)
+            .ExpectOneErrorLine(".png|cannot be written|free space");
         Assert.NotEmpty(FilesIn("full"));
         Assert.All(FilesIn("full"), file => world.Load(file)); // whole pictures: no report, nothing temporary
     }

@@ -24,10 +24,9 @@ public static class AtomicFile
             }
             File.Move(temporary, full, overwrite: true);
         }
-        // .NET reports a file that is too large for the file system (EFBIG) as an argument out of range.
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or NotSupportedException or ArgumentOutOfRangeException)
+        catch (Exception e) when (FormatErrors.IsOfWriting(e))
         {
-            throw new DataFormatException($"{path}: cannot be written ({e.Message.TrimEnd('.')}); check free space and permissions", e);
+            throw FormatErrors.Unwritable(path, e);
         }
         finally
         {

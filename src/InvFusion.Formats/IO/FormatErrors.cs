@@ -28,6 +28,15 @@ internal static class FormatErrors
         }
     }
 
+    /// <summary>Whether the file system could not take what was written: the disk is full, the folder is gone or read-only, the file is too large.</summary>
+    /// <remarks>.NET reports a file that is too large for the file system (EFBIG) as an argument out of range.</remarks>
+    public static bool IsOfWriting(Exception e) =>
+        e is IOException or UnauthorizedAccessException or NotSupportedException or ArgumentOutOfRangeException;
+
+    /// <summary>What to say of a file that could not be written.</summary>
+    public static DataFormatException Unwritable(string path, Exception e) =>
+        new($"{path}: cannot be written ({OneLine(e.Message)}); check free space and permissions", e);
+
     /// <summary>Opens a file for reading in any order.</summary>
     public static FileStream OpenRead(string path) =>
         Translate(path, () => new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, 1 << 16));

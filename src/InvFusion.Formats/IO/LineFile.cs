@@ -11,9 +11,9 @@ public static class LineFile
         {
             File.AppendAllText(path, line + "\n");
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        catch (Exception e) when (FormatErrors.IsOfWriting(e))
         {
-            throw new DataFormatException($"{path}: cannot be written ({e.Message.TrimEnd('.')}); check free space and permissions", e);
+            throw FormatErrors.Unwritable(path, e);
         }
     }
 }

@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Numerics;
+using InvFusion.Formats.IO;
 
 namespace InvFusion.Formats.TensorBoard;
 
@@ -74,14 +75,10 @@ public sealed class EventFile : IDisposable
                 Write(Event(_firstStep).Message(7, new ProtoMessage().Integer(1, Start)));
             }
             Write(message);
-            _stream.Flush();
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        catch (Exception e) when (FormatErrors.IsOfWriting(e))
         {
-            throw new DataFormatException(
-                $"{_folder}: its event file cannot be written ({e.Message.TrimEnd('.')}); check free space and permissions",
-                e
-            );
+            throw FormatErrors.Unwritable(_stream?.Name ?? Path.Combine(_folder, "events.out.tfevents.*"), e);
         }
     }
 
@@ -92,7 +89,7 @@ public sealed class EventFile : IDisposable
         {
             var path = Path.Combine(_folder, $"events.out.tfevents.{(long)Seconds:D10}.{number}.invfusion");
             if (!File.Exists(path))
-                return new FileStream(path, FileMode.CreateNew, FileAccess.Write, FileShare.Read);
+                return new FileStream(path, FileMode.CreateNew, FileAccess.Write, FileShare.Read, bufferSize: 0); // what failed is not tried again at the end
         }
     }
 

@@ -21,6 +21,7 @@ public sealed class Trainer : IDisposable
     private const string SuspendFile = "suspend";
     private const long BytesOfAStep = 32 << 20; // managed ones: handles of tensors, images of the loader
     private const string AverageFile = "network-ema.safetensors";
+    private const string OptionsFile = "options.json";
     private readonly TrainingOptions _options;
     private readonly string _folder;
     private readonly IImageSet _images;
@@ -101,7 +102,20 @@ public sealed class Trainer : IDisposable
     /// <param name="progress">Told at every status.</param>
     /// <param name="cancellation">Ends the run after the current step.</param>
     /// <exception cref="DivergenceException">The loss left all bounds for good; the last checkpoint is from before.</exception>
+    /// <exception cref="DataFormatException">The folder cannot be written any more, or was taken away.</exception>
     public void Run(IProgress<TrainingStatus>? progress = null, CancellationToken cancellation = default)
+    {
+        try
+        {
+            Train(progress, cancellation);
+        }
+        catch (Exception e) when (e is DataFormatException or IOException && FolderIsGone)
+        {
+            throw Gone(e); // whichever file it was
+        }
+    }
+
+    private void Train(IProgress<TrainingStatus>? progress, CancellationToken cancellation)
     {
         var loaderOptions = new LoaderOptions
         {
@@ -137,6 +151,7 @@ public sealed class Trainer : IDisposable
             var beta = _options.Ema.Beta(_seen, _options.StepImages);
             window.Skipped += _adam.Step(rate, beta);
             _averages.Update(_seen, _options.StepImages);
+            RequireFolder();
             if (diverged >= Patience)
                 throw new DivergenceException(
                     $"training diverged: the loss was above {DivergedLoss:G} or no number for {diverged} passes up to image {_seen}; the checkpoint in {_folder} is from before: start a new run with a lower learning rate and warmStart {Path.Combine(_folder, AverageFile)}"
@@ -206,6 +221,21 @@ public sealed class Trainer : IDisposable
     private bool StopRequested(CancellationToken cancellation) =>
         cancellation.IsCancellationRequested || File.Exists(Path.Combine(_folder, SuspendFile));
 
+    // Writing would make the folder anew, with nothing in it that a run could be resumed from.
+    private void RequireFolder()
+    {
+        if (FolderIsGone)
+            throw Gone(null);
+    }
+
+    private bool FolderIsGone => _ranks.IsFirst && !File.Exists(Path.Combine(_folder, OptionsFile));
+
+    private DataFormatException Gone(Exception? cause) =>
+        new(
+            $"{_folder}: the run folder was removed or moved under way (no {OptionsFile} at image {_seen}); put it back and go on with 'train --resume', or start in another folder",
+            cause
+        );
+
     private bool Crossed(long interval) => _seen / interval != (_seen - _options.StepImages) / interval;
 
     private void SaveCheckpoint(double seconds)
@@ -214,6 +244,7 @@ public sealed class Trainer : IDisposable
         _saved = _seen;
         if (!_ranks.IsFirst)
             return;
+        RequireFolder();
         TrainingCheckpoint.Save(TrainingCheckpoint.PathOf(_folder, _seen), _network, _adam, _averages, _seen, _earlierSeconds + seconds);
         SaveAverage(Path.Combine(_folder, AverageFile));
         TrainingCheckpoint.Prune(_folder, _options.KeepCheckpoints);
@@ -223,11 +254,19 @@ public sealed class Trainer : IDisposable
 
     private void Resume(Action<string>? warn)
     {
-        var optionsPath = Path.Combine(_folder, "options.json");
+        var optionsPath = Path.Combine(_folder, OptionsFile);
         var checkpoints = TrainingCheckpoint.Find(_folder);
         if (checkpoints.Length > 0 && File.Exists(optionsPath))
             _options.CheckResumable(TrainingOptions.FromJson(File.ReadAllText(optionsPath), optionsPath), _folder);
+        LoadNewest(checkpoints, warn);
         AtomicFile.WriteAllText(optionsPath, _options.ToJson());
+        _stats.TruncateAfter(_seen);
+        AverageSnapshot.DropAfter(_folder, _seen);
+    }
+
+    private void LoadNewest(string[] checkpoints, Action<string>? warn)
+    {
+        var damaged = new List<(string Path, string Problem)>();
         foreach (var checkpoint in checkpoints)
         {
             try
@@ -237,13 +276,20 @@ public sealed class Trainer : IDisposable
             }
             catch (DataFormatException e)
             {
-                // Out of the way: the whole states that follow have smaller numbers and would be pruned before it.
-                File.Move(checkpoint, checkpoint + ".damaged", overwrite: true);
-                warn?.Invoke($"{e.Message}; passed over and renamed to .damaged");
+                damaged.Add((checkpoint, e.Message));
             }
         }
-        _stats.TruncateAfter(_seen);
-        AverageSnapshot.DropAfter(_folder, _seen);
+        // A run that began anew here would write over what is left of this one.
+        if (damaged.Count > 0 && damaged.Count == checkpoints.Length)
+            throw new DataFormatException(
+                $"{_folder}: no training state is whole ({damaged[0].Problem}); copy one back, or start in another folder with warmStart {Path.Combine(_folder, AverageFile)}"
+            );
+        foreach (var (path, problem) in damaged)
+        {
+            // Out of the way: the whole states that follow have smaller numbers and would be pruned before it.
+            File.Move(path, path + ".damaged", overwrite: true);
+            warn?.Invoke($"{problem}; passed over and renamed to .damaged");
+        }
     }
 
     /// <inheritdoc/>

@@ -195,6 +195,37 @@ public sealed class ResumeTests : IDisposable
         Assert.Empty(warnings);
     }
 
+    [Fact]
+    public void A_run_of_which_no_checkpoint_is_whole_is_left_as_it_is()
+    {
+        TestRuns.Run(
+            TestRuns.Options with
+            {
+                PowerEma = new() { Stds = [0.05], SnapshotImages = 16 },
+            },
+            B
+        );
+        foreach (var checkpoint in TestRuns.Checkpoints(B))
+            Damage(checkpoint, "weights");
+        var before = Directory.GetFiles(B).Order().ToDictionary(f => f, File.ReadAllBytes);
+        foreach (var _ in (int[])[1, 2]) // and not taken for a new one at the next try
+        {
+            var error = Assert.Throws<DataFormatException>(() =>
+                TestRuns.Run(
+                    TestRuns.Options with
+                    {
+                        PowerEma = new() { Stds = [0.05], SnapshotImages = 16 },
+                    },
+                    B
+                )
+            );
+            Assert.Contains($"{B}: no training state is whole", error.Message);
+            Assert.Contains("32.safetensors: the checksum", error.Message);
+        }
+        Assert.Equal(before.Keys, Directory.GetFiles(B).Order());
+        Assert.All(before, file => Assert.Equal(file.Value, File.ReadAllBytes(file.Key)));
+    }
+
     private static void Damage(string path, string damage)
     {
         var bytes = File.ReadAllBytes(path);
