@@ -1,5 +1,4 @@
 using InvFusion.Ops;
-using TorchSharp.Modules;
 using TorchSharp.Utils;
 using static TorchSharp.torch;
 
@@ -30,7 +29,7 @@ public sealed class AttentionBlock : nn.Module<Tensor, Tensor>
         : base(nameof(AttentionBlock))
     {
         _scale = 1 / Math.Sqrt(width);
-        _groupNorm = nn.GroupNorm(groups, width, ResidualBlock.Epsilon);
+        _groupNorm = new(groups, width);
         _query = new(width, width, bias: true);
         _key = new(width, width, bias: true);
         _value = new(width, width, bias: true);

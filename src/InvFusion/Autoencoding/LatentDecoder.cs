@@ -34,7 +34,7 @@ public sealed class LatentDecoder : nn.Module<Tensor, Tensor>
         _upBlocks = new([
             .. widths.Select((width, i) => new DecoderLevel(widths[Math.Max(i - 1, 0)], width, c.Blocks + 1, c.Groups, last: i == last)),
         ]);
-        _convNormOut = nn.GroupNorm(c.Groups, widths[last], ResidualBlock.Epsilon);
+        _convNormOut = new(c.Groups, widths[last]);
         _convOut = new(widths[last], c.Channels);
         RegisterComponents();
     }

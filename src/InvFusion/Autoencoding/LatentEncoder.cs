@@ -33,7 +33,7 @@ public sealed class LatentEncoder : nn.Module<Tensor, Tensor>
             .. widths.Select((width, i) => new EncoderLevel(widths[Math.Max(i - 1, 0)], width, c.Blocks, c.Groups, last: i == last)),
         ]);
         _midBlock = new(widths[last], c.Groups);
-        _convNormOut = nn.GroupNorm(c.Groups, widths[last], ResidualBlock.Epsilon);
+        _convNormOut = new(c.Groups, widths[last]);
         _convOut = new(widths[last], 2 * c.LatentChannels);
         RegisterComponents();
     }

@@ -1,4 +1,3 @@
-using TorchSharp.Modules;
 using TorchSharp.Utils;
 using static TorchSharp.torch;
 using static TorchSharp.torch.nn.functional;
@@ -8,9 +7,6 @@ namespace InvFusion.Autoencoding;
 /// <summary>x + conv(silu(norm(conv(silu(norm(x)))))), with a 1×1 convolution of x where the channels change.</summary>
 public sealed class ResidualBlock : nn.Module<Tensor, Tensor>
 {
-    /// <summary>ε of all normalisations.</summary>
-    internal const double Epsilon = 1e-6;
-
     [ComponentName(Name = "norm1")]
     private readonly GroupNorm _norm1;
 
@@ -30,9 +26,9 @@ public sealed class ResidualBlock : nn.Module<Tensor, Tensor>
     public ResidualBlock(int inputs, int outputs, int groups)
         : base(nameof(ResidualBlock))
     {
-        _norm1 = nn.GroupNorm(groups, inputs, Epsilon);
+        _norm1 = new(groups, inputs);
         _conv1 = new(inputs, outputs);
-        _norm2 = nn.GroupNorm(groups, outputs, Epsilon);
+        _norm2 = new(groups, outputs);
         _conv2 = new(outputs, outputs);
         if (inputs != outputs)
             _convShortcut = new(inputs, outputs, kernel: 1);

@@ -28,9 +28,9 @@ public sealed class PatchOut : nn.Module<Tensor, Tensor>
         if (directions > 0)
         {
             using var noGrad = no_grad();
+            using var scope = NewDisposeScope(); // what works in place returns a handle too
             _proj.Weight.mul_(FirstDirections);
-            using var image = ImageRows(_proj.Weight, channels, patch);
-            image.zero_();
+            ImageRows(_proj.Weight, channels, patch).zero_();
         }
         RegisterComponents();
     }

@@ -56,12 +56,12 @@ public sealed class Trainer : IDisposable
         ICollective? ranks = null
     )
     {
+        TrainingFit.Require(options, images);
         options = options with { Network = options.Network with { Latents = images.Latents } };
         options.Validate();
         _ranks = new(ranks ?? new SingleProcess(), options);
         (_options, _folder, _images) = (options, folder, images);
         var n = options.Network;
-        TrainingFit.Require(options, images);
         manual_seed(new RandomStream(options.Seed, 0).NextSeed());
         _network = new PreconditionedNetwork(n) { ComputeType = ComputePrecision.Parse(options.Precision, device) };
         if (device is not null)
