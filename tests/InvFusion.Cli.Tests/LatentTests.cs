@@ -64,6 +64,13 @@ public sealed class LatentTests(CliWorld world)
         (await world.Run("compare latents.ifds --model model.safetensors -d none --num 1 --out never"))
             .Expect(3)
             .ExpectOneErrorLine("latents.ifds|latents|pictures");
+        (
+            await world.Run(
+                "bench directions latents.ifds --fit set.ifds --model directions.safetensors -d none --num 1 --num-fit 4 --out never"
+            )
+        )
+            .Expect(3)
+            .ExpectOneErrorLine("latents.ifds|latents|pictures");
         (await world.Run("sample --model prior.safetensors --autoencoder vae.safetensors --out never"))
             .Expect(3)
             .ExpectOneErrorLine("--autoencoder vae.safetensors|pictures");

@@ -89,15 +89,8 @@ internal sealed class CompareCommand
         {
             foreach (var model in parsed.GetValue(_models)!)
                 networks.Add((Path.GetFileNameWithoutExtension(model), _shared.LoadModel(parsed, model, ranks: ranks)));
-            if (networks.FirstOrDefault(n => n.Network.Configuration.Latents is not null).Name is { } latent)
-                throw new ConfigurationException(
-                    $"--model {latent}: works on latents, whose errors are not those of pictures; 'restore --simulate' measures it"
-                );
-            using var images = ImageSets.Open(parsed.GetValue(_data)!, networks[0].Network.Configuration);
-            if (images.Latents is not null)
-                throw new ConfigurationException(
-                    $"{parsed.GetValue(_data)}: holds latents, whose errors are not those of pictures; give a set of pictures"
-                );
+            networks.ForEach(n => ImageSets.RequirePictures(n.Name, n.Network.Configuration));
+            using var images = ImageSets.OpenPictures(parsed.GetValue(_data)!, networks[0].Network.Configuration);
             var options = Options(parsed, images, ranks);
             var contestants = ComparisonPairs.Fitting(
                 networks,

@@ -62,8 +62,9 @@ internal static class DirectionBenchCommand
                 var reporter = new Reporter(parsed.GetValue(options.Quiet));
                 var specifications = parsed.GetValue(degradations)!.Select(DegradationSpec.Parse).ToArray();
                 using var network = options.LoadModel(parsed, parsed.GetValue(model)!);
-                using var images = ImageSets.Open(parsed.GetValue(data)!, network.Configuration);
-                using var fit = ImageSets.Open(parsed.GetValue(others)!, network.Configuration);
+                ImageSets.RequirePictures(parsed.GetValue(model)!, network.Configuration);
+                using var images = ImageSets.OpenPictures(parsed.GetValue(data)!, network.Configuration);
+                using var fit = ImageSets.OpenPictures(parsed.GetValue(others)!, network.Configuration);
                 var folder = parsed.GetValue(options.Out)!;
                 OutputFolder.Require(folder);
                 var comparison = new ComparisonOptions

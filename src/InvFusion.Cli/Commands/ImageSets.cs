@@ -12,4 +12,25 @@ internal static class ImageSets
         CachedDataset.IsCached(path)
             ? CachedDataset.Open(path)
             : new ResizedSet(ImageSource.Open(path), network.Resolution, CropMode.Adm, network.Channels);
+
+    /// <summary>The same, for commands that measure the errors of pictures.</summary>
+    /// <exception cref="ConfigurationException">The set holds latents.</exception>
+    public static IImageSet OpenPictures(string path, NetworkConfiguration network)
+    {
+        var set = Open(path, network);
+        if (set.Latents is null)
+            return set;
+        set.Dispose();
+        throw new ConfigurationException($"{path}: holds latents, whose errors are not those of pictures; give a set of pictures");
+    }
+
+    /// <summary>Refuses a network of latents where the errors of pictures are measured.</summary>
+    /// <exception cref="ConfigurationException">The network works on latents.</exception>
+    public static void RequirePictures(string model, NetworkConfiguration network)
+    {
+        if (network.Latents is not null)
+            throw new ConfigurationException(
+                $"--model {model}: works on latents, whose errors are not those of pictures; 'restore --simulate' measures it"
+            );
+    }
 }

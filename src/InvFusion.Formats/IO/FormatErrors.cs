@@ -35,7 +35,10 @@ internal static class FormatErrors
 
     /// <summary>What to say of a file that could not be written.</summary>
     public static DataFormatException Unwritable(string path, Exception e) =>
-        new($"{path}: cannot be written ({OneLine(e.Message)}); check free space and permissions", e);
+        new(
+            $"{path}: cannot be written ({(e is ArgumentOutOfRangeException ? "it would be larger than a file may be here" : OneLine(e.Message))}); check free space and permissions",
+            e
+        );
 
     /// <summary>Opens a file for reading in any order.</summary>
     public static FileStream OpenRead(string path) =>
