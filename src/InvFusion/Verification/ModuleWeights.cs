@@ -15,19 +15,28 @@ internal static class ModuleWeights
     }
 
     /// <summary>Fills a module in place by the formula of a <c>weights_procedural.json</c>, and checks it by the sample numbers there.</summary>
-    public static void LoadProcedural(nn.Module module, string path, CancellationToken cancellation)
+    /// <param name="module">The module.</param>
+    /// <param name="path">The file.</param>
+    /// <param name="cancellation">Looked at between tensors.</param>
+    /// <param name="leftOut">Tensors of the file that the module has in another form.</param>
+    public static void LoadProcedural(nn.Module module, string path, CancellationToken cancellation, Func<string, bool>? leftOut = null)
     {
         using var noGrad = no_grad();
         using var document = JsonDocument.Parse(File.ReadAllBytes(path));
-        var entries = document.RootElement.GetProperty("tensors").EnumerateArray().ToDictionary(e => e.GetProperty("name").GetString()!);
+        var entries = document
+            .RootElement.GetProperty("tensors")
+            .EnumerateArray()
+            .Where(e => RuleOf(e) != "alias") // the same tensor under a second name
+            .Select(e => (Name: e.GetProperty("name").GetString()!, Entry: e))
+            .Where(e => leftOut?.Invoke(e.Name) != true)
+            .ToDictionary(e => e.Name, e => e.Entry);
         var own = Match(module, entries.ToDictionary(e => e.Key, e => Shape(e.Value)));
         foreach (var (name, entry) in entries)
         {
             cancellation.ThrowIfCancellationRequested();
-            if (entry.TryGetProperty("rule", out var rule)) // such buffers are computed by the module itself
+            if (RuleOf(entry) is { } rule)
             {
-                if (rule.GetString() != "rope")
-                    throw new DataFormatException($"{path}: the rule '{rule}' of {name} is not known");
+                ApplyRule(own[name], entry, rule, $"{path}: {name}");
                 continue;
             }
             ProceduralTensor.Fill(own[name], name, entry.GetProperty("offset").GetDouble(), entry.GetProperty("amplitude").GetDouble());
@@ -36,6 +45,19 @@ internal static class ModuleWeights
             if (!ours.data<float>().ToArray().AsSpan().SequenceEqual(first))
                 throw new DataFormatException($"{path}: the formula gives other numbers for {name} than those listed");
         }
+    }
+
+    private static string? RuleOf(JsonElement entry) => entry.TryGetProperty("rule", out var rule) ? rule.GetString() : null;
+
+    private static void ApplyRule(Tensor target, JsonElement entry, string rule, string what)
+    {
+        if (rule == "rope")
+            return; // computed by the module itself
+        if (rule != "constant")
+            throw new DataFormatException($"{what}: the rule '{rule}' is not known");
+        using var values = tensor(entry.GetProperty("values").EnumerateArray().Select(v => v.GetDouble()).ToArray());
+        using var shaped = values.view(target.shape);
+        target.copy_(shaped);
     }
 
     private static Dictionary<string, Tensor> Match(nn.Module module, Dictionary<string, long[]> stored)
