@@ -90,7 +90,7 @@ public static class Npy
     }
 
     /// <summary>Reorders elements from first index fastest to last index fastest.</summary>
-    private static byte[] FromFortranOrder(byte[] data, long[] shape, int size)
+    internal static byte[] FromFortranOrder(byte[] data, long[] shape, int size)
     {
         var strides = new long[shape.Length];
         for (var (d, stride) = (0, 1L); d < shape.Length; stride *= shape[d++])

@@ -36,6 +36,9 @@ internal sealed class PickleReader
         return new PickleReader(input, host).Run();
     }
 
+    /// <summary>Reads the next of several pickles that follow each other, and leaves the input behind it.</summary>
+    public static object? ReadNext(PickleInput input, PickleHost host) => new PickleReader(input, host).Run();
+
     private object? Run()
     {
         while (true)

@@ -1,11 +1,15 @@
 using System.IO.Compression;
 using System.Text;
+using InvFusion.Formats.Pickle;
 using static InvFusion.Formats.IO.FormatErrors;
 
 namespace InvFusion.Formats.PyTorch;
 
-/// <summary>The zip archive that <c>torch.save</c> writes: one folder with <c>data.pkl</c> and the storages <c>data/KEY</c>, all uncompressed.</summary>
-internal sealed class PyTorchArchive : IDisposable
+/// <summary>
+/// The zip archive that <c>torch.save</c> and <c>torch.jit.save</c> write: one folder with <c>data.pkl</c> and the storages <c>data/KEY</c>, all uncompressed. The code
+/// of a TorchScript archive is left alone.
+/// </summary>
+internal sealed class PyTorchArchive : PyTorchContainer
 {
     private const string PickleName = "data.pkl";
     private readonly Lock _lock = new(); // the archive has one file position
@@ -14,11 +18,10 @@ internal sealed class PyTorchArchive : IDisposable
     private readonly Dictionary<string, ZipArchiveEntry> _entries = [];
     private bool _disposed;
 
-    private PyTorchArchive(string path, FileStream stream)
+    public PyTorchArchive(string path, FileStream stream)
+        : base(path)
     {
-        Path = path;
         _fileLength = stream.Length;
-        CheckMagic(stream);
         _zip = new ZipArchive(stream, ZipArchiveMode.Read);
         var pickles = _zip.Entries.Where(e => e.Name == PickleName && e.FullName.Count(c => c == '/') == 1).ToList();
         if (pickles.Count != 1)
@@ -31,32 +34,21 @@ internal sealed class PyTorchArchive : IDisposable
             throw Error("was saved on a big-endian machine; save it again on a little-endian one");
     }
 
-    public string Path { get; }
+    public override object? ReadRoot() =>
+        PickleReader.Read(Path, Translate(Path, () => ReadEntry(PickleName, 0, null)), new PyTorchHost(this));
 
-    public static PyTorchArchive Open(string path)
+    public override void CheckStorage(string key, ElementType type, long count)
     {
-        var stream = OpenRead(path);
-        try
-        {
-            return Translate(path, () => new PyTorchArchive(path, stream));
-        }
-        catch
-        {
-            stream.Dispose();
-            throw;
-        }
+        if (!_entries.TryGetValue("data/" + key, out var entry))
+            throw Error($"lacks the storage {Quote(key)}; it is truncated or damaged");
+        if (!type.TryByteLength([count], out var bytes) || bytes != entry.Length)
+            throw Error($"storage {Quote(key)} has {entry.Length} bytes, not those of {count} elements of type {type}");
     }
 
-    public byte[] ReadPickle() => Translate(Path, () => ReadEntry(PickleName, 0, null));
+    public override byte[] ReadStorage(string key, long start, int length) =>
+        Translate(Path, () => ReadEntry("data/" + key, start, length));
 
-    /// <summary>The bytes of a storage, or null where the archive does not hold it.</summary>
-    public long? StorageLength(string key) => _entries.TryGetValue("data/" + key, out var entry) ? entry.Length : null;
-
-    public byte[] ReadStorage(string key, long start, int length) => Translate(Path, () => ReadEntry("data/" + key, start, length));
-
-    public DataFormatException Error(string message, Exception? inner = null) => new($"{Path}: {message}", inner);
-
-    public void Dispose()
+    public override void Dispose()
     {
         lock (_lock)
         {
@@ -89,21 +81,5 @@ internal sealed class PyTorchArchive : IDisposable
         var buffer = new byte[Math.Min(count, 1 << 16)];
         for (; count > 0; count -= Math.Min(count, buffer.Length))
             stream.ReadExactly(buffer.AsSpan(0, (int)Math.Min(count, buffer.Length)));
-    }
-
-    private void CheckMagic(FileStream stream)
-    {
-        Span<byte> start = stackalloc byte[4];
-        var known = stream.ReadAtLeast(start, 4, throwOnEndOfStream: false);
-        stream.Position = 0;
-        if (known == 4 && start.SequenceEqual("PK\u0003\u0004"u8))
-            return;
-        if (known == 4 && start[0] == 0x80 && start[2] == 0x8a) // a pickled integer, the old format's magic number
-            throw Error(
-                "is in the format of PyTorch before 1.6; convert it there: torch.save(torch.load(old), new) in PyTorch 1.6 or later"
-            );
-        if (known == 4 && start[0] == 0x80)
-            throw Error("is a plain pickle; load it in Python and save its tensors with torch.save");
-        throw Error("is not a PyTorch checkpoint");
     }
 }

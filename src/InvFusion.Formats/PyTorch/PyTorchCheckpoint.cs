@@ -4,17 +4,17 @@ using static InvFusion.Formats.IO.FormatErrors;
 namespace InvFusion.Formats.PyTorch;
 
 /// <summary>
-/// A file of <c>torch.save</c>, read without Python and without executing anything that it holds: its pickle is interpreted as data, tensors
+/// A file of <c>torch.save</c> (of any PyTorch since 0.4) or of <c>torch.jit.save</c>, read without Python and without executing anything that it holds: its pickle is interpreted as data, tensors
 /// become views that are read when asked for, and objects of unknown classes become <see cref="PickleObject"/>.
 /// </summary>
 public sealed class PyTorchCheckpoint : IDisposable
 {
-    private readonly PyTorchArchive _archive;
+    private readonly PyTorchContainer _archive;
 
-    private PyTorchCheckpoint(PyTorchArchive archive)
+    private PyTorchCheckpoint(PyTorchContainer archive)
     {
         _archive = archive;
-        Root = PickleReader.Read(archive.Path, archive.ReadPickle(), new PyTorchHost(archive));
+        Root = archive.ReadRoot();
     }
 
     /// <summary>
@@ -29,11 +29,11 @@ public sealed class PyTorchCheckpoint : IDisposable
 
     /// <summary>Opens a file and reads its structure, not its tensors.</summary>
     /// <param name="path">The file.</param>
-    /// <exception cref="DataFormatException">The file cannot be opened, is not of <c>torch.save</c> in PyTorch 1.6 or later, or is damaged.</exception>
+    /// <exception cref="DataFormatException">The file cannot be opened, is of neither, or is damaged.</exception>
     public static PyTorchCheckpoint Open(string path)
     {
         ArgumentNullException.ThrowIfNull(path);
-        var archive = PyTorchArchive.Open(path);
+        var archive = PyTorchContainer.Open(path);
         try
         {
             return new PyTorchCheckpoint(archive);
@@ -45,7 +45,7 @@ public sealed class PyTorchCheckpoint : IDisposable
         }
     }
 
-    /// <summary>The named tensors of one entry, which is a state dict or a whole pickled module, in their order there.</summary>
+    /// <summary>The named tensors of one entry, which is a state dict, a whole pickled module or a TorchScript module, in their order there.</summary>
     /// <param name="entry">The entry of the saved dictionary, or null where the state dict or the module itself was saved.</param>
     /// <returns>Tensors by name, as <c>state_dict()</c> names them; they can be read until the checkpoint is closed.</returns>
     /// <exception cref="DataFormatException">There is no such entry, or it holds something else.</exception>

@@ -4,7 +4,7 @@ using static InvFusion.Formats.IO.FormatErrors;
 namespace InvFusion.Formats.PyTorch;
 
 /// <summary>The few calls of a checkpoint's pickle that make tensors; everything else stays data.</summary>
-internal sealed class PyTorchHost(PyTorchArchive archive) : PickleHost
+internal sealed class PyTorchHost(PyTorchContainer archive) : PickleHost
 {
     public override object? LoadPersistent(object? id)
     {
@@ -12,22 +12,21 @@ internal sealed class PyTorchHost(PyTorchArchive archive) : PickleHost
             throw archive.Error("refers to something that is not a storage");
         if (TypeOf(type) is not { } elementType)
             return new PickleObject(type, parts); // complex or quantized: an error only for who wants its elements
-        if (archive.StorageLength(key) is not { } length)
-            throw archive.Error($"lacks the storage {Quote(key)}; it is truncated or damaged");
-        if (!elementType.TryByteLength([count], out var bytes) || bytes != length)
-            throw archive.Error($"storage {Quote(key)} has {length} bytes, not those of {count} elements of type {elementType}");
+        if (parts is [_, _, _, _, _, not null, ..]) // the old format's views of storages
+            throw archive.Error($"storage {Quote(key)} is a view of another one; save the file again in PyTorch 1.6 or later");
+        archive.CheckStorage(key, elementType, count);
         return new PyTorchStorage(elementType, key, location, count);
     }
 
     public override object? Call(PickleGlobal function, object?[] arguments) =>
         (function.Module, function.Name, arguments) switch
         {
-            ("torch._utils", "_rebuild_tensor_v2", [PyTorchStorage storage, long offset, object?[] size, object?[] stride, ..]) => Tensor(
-                storage,
-                offset,
-                size,
-                stride
-            ),
+            (
+                "torch._utils",
+                "_rebuild_tensor_v2"
+                    or "_rebuild_tensor",
+                [PyTorchStorage storage, long offset, object?[] size, object?[] stride, ..]
+            ) => Tensor(storage, offset, size, stride),
             ("torch._utils", "_rebuild_parameter" or "_rebuild_parameter_with_state", [PyTorchTensor tensor, ..]) => tensor,
             // A tensor with attributes of its own: (function, class, its arguments, attributes).
             ("torch._tensor", "_rebuild_from_type_v2", [PickleGlobal { Name: "_rebuild_tensor_v2" } inner, _, object?[] its, ..]) => Call(
@@ -51,7 +50,7 @@ internal sealed class PyTorchHost(PyTorchArchive archive) : PickleHost
     }
 
     private static ElementType? TypeOf(PickleGlobal type) =>
-        type.Module != "torch"
+        type.Module is not ("torch" or "torch.cuda")
             ? null
             : type.Name switch
             {

@@ -8,11 +8,11 @@ public sealed class PyTorchTensor
     // An expanded tensor repeats elements of a small storage; beyond this many, a small file would fill the memory.
     private const long AllowedRepetition = 1 << 20;
 
-    private readonly PyTorchArchive _archive;
+    private readonly PyTorchContainer _archive;
     private readonly int _byteLength;
     private readonly long _reach; // elements of the storage from the first to the last that the tensor uses
 
-    internal PyTorchTensor(PyTorchArchive archive, PyTorchStorage storage, long storageOffset, long[] shape, long[] strides)
+    internal PyTorchTensor(PyTorchContainer archive, PyTorchStorage storage, long storageOffset, long[] shape, long[] strides)
     {
         (_archive, Storage, StorageOffset, Shape, Strides) = (archive, storage, storageOffset, shape, strides);
         var text = $"a tensor {ElementType} [{string.Join(", ", shape.Take(8))}] of storage {FormatErrors.Quote(storage.Key)}";

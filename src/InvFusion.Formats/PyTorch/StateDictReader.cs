@@ -11,17 +11,22 @@ internal sealed class StateDictReader
     private const int MaximumParts = 1_000_000;
     private const long MaximumNameCharacters = 4 << 20;
 
-    private readonly PyTorchArchive _archive;
+    private readonly PyTorchContainer _archive;
     private readonly string _what;
     private readonly Dictionary<string, PyTorchTensor> _tensors = [];
     private int _parts;
     private long _characters;
 
-    private StateDictReader(PyTorchArchive archive, string what) => (_archive, _what) = (archive, what);
+    private StateDictReader(PyTorchContainer archive, string what) => (_archive, _what) = (archive, what);
 
-    public static Dictionary<string, PyTorchTensor> Read(PyTorchArchive archive, string what, object? value)
+    public static Dictionary<string, PyTorchTensor> Read(PyTorchContainer archive, string what, object? value)
     {
         var reader = new StateDictReader(archive, what);
+        if (IsScript(value))
+        {
+            reader.AddScript("", (PickleObject)value!, 0);
+            return reader._tensors;
+        }
         var dictionary = DictionaryOf(value) ?? throw archive.Error($"{what} is {Describe(value)}, neither a state dict nor a module");
         if (IsModule(dictionary))
             reader.AddModule("", dictionary, 0);
@@ -42,6 +47,32 @@ internal sealed class StateDictReader
             _ => null,
         };
 
+    // A module of TorchScript: its class is one of the archive's own, its attributes are tensors, numbers and other modules.
+    private static bool IsScript(object? value) =>
+        value is PickleObject { State: PickleDictionary } o && o.Class.Module.StartsWith("__torch__", StringComparison.Ordinal);
+
+    private void AddScript(string prefix, PickleObject module, int depth)
+    {
+        if (depth == MaximumDepth)
+            throw _archive.Error($"{_what} holds modules nested without end");
+        var attributes = ((PickleDictionary)module.State!).Items;
+        Count(attributes);
+        foreach (var (key, value) in attributes)
+            if (value is PyTorchTensor tensor)
+                _tensors[Name(prefix, key)] = tensor;
+            else if (IsScript(value))
+                AddScript($"{Name(prefix, key)}.", (PickleObject)value!, depth + 1);
+    }
+
+    // Before PyTorch 0.4 a parameter was an object around its tensor.
+    private static PyTorchTensor? TensorOf(object? value) =>
+        value as PyTorchTensor
+        ?? (
+            value is PickleObject { Class: { Module: "torch.nn.parameter" or "torch.autograd.variable" } } wrapped
+                ? wrapped.Arguments.Concat(wrapped.State as object?[] ?? []).OfType<PyTorchTensor>().FirstOrDefault()
+                : null
+        );
+
     private static bool IsModule(PickleDictionary d) => d.TryGetValue("_parameters", out _) && d.TryGetValue("_modules", out _);
 
     private void AddAll(PickleDictionary dictionary)
@@ -51,7 +82,7 @@ internal sealed class StateDictReader
             if (key is not string name)
                 throw _archive.Error($"{_what} is no state dict: it has a key that is not text");
             _tensors[name] =
-                value as PyTorchTensor
+                TensorOf(value)
                 ?? throw _archive.Error($"{_what} is no state dict: {Quote(name)} is {Describe(value)}, not a tensor of a supported type");
         }
     }
@@ -71,7 +102,7 @@ internal sealed class StateDictReader
     {
         foreach (var (key, value) in items)
             if (value is not null && !except.Contains(key as string ?? "")) // an absent bias is None
-                _tensors[Name(prefix, key)] = value as PyTorchTensor ?? throw Unfit(prefix, value);
+                _tensors[Name(prefix, key)] = TensorOf(value) ?? throw Unfit(prefix, value);
     }
 
     private string Name(string prefix, object? key)
