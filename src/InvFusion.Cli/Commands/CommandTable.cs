@@ -11,6 +11,8 @@ internal static class CommandTable
             SampleCommand.Create(),
             DegradeCommand.Create(),
             CompareCommand.Create(),
+            MetricsCommand.Create(),
+            FetchWeightsCommand.Create(),
             TrainCommand.Create(),
             DatasetCommand.Create(),
             ModelCommand.Create(),

@@ -1,3 +1,5 @@
+using System.Security.Cryptography;
+using System.Text;
 using InvFusion.Data;
 using InvFusion.Imaging;
 using InvFusion.Models;
@@ -7,6 +9,8 @@ namespace InvFusion.Cli.Commands;
 /// <summary>Opens the images that a user names for a network.</summary>
 internal static class ImageSets
 {
+    private const int HashedImages = 16;
+
     /// <summary>A prepared set, or a folder or zip whose images are cropped to the network's size as they are read.</summary>
     public static IImageSet Open(string path, NetworkConfiguration network) =>
         CachedDataset.IsCached(path)
@@ -32,5 +36,38 @@ internal static class ImageSets
             throw new ConfigurationException(
                 $"--model {model}: works on latents, whose errors are not those of pictures; 'restore --simulate' measures it"
             );
+    }
+
+    /// <summary>The same without a network; a folder or zip needs a size.</summary>
+    /// <exception cref="ConfigurationException">There is none, or it is another one than a prepared set has.</exception>
+    public static IImageSet Open(string path, int? size)
+    {
+        if (!CachedDataset.IsCached(path))
+            return new ResizedSet(
+                ImageSource.Open(path),
+                size ?? throw new ConfigurationException($"--size: {path} is no prepared set; say to which side its images are resized"),
+                CropMode.Adm
+            );
+        var set = CachedDataset.Open(path);
+        if (size is null || size == set.Size)
+            return set;
+        set.Dispose();
+        throw new ConfigurationException($"--size {size}: {path} has images of {set.Size}; leave it out");
+    }
+
+    /// <summary>What tells a set from another: its name, number and size of images, and a hash of their names and of the first images' pixels.</summary>
+    public static string Fingerprint(string path, IImageSet set)
+    {
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        foreach (var name in set.Names)
+            hash.AppendData(Encoding.UTF8.GetBytes(name + "\n"));
+        var pixels = new byte[set.Channels * set.Size * set.Size];
+        for (var i = 0; i < Math.Min(set.Count, HashedImages); i++)
+        {
+            set.Read(i, pixels);
+            hash.AppendData(pixels);
+        }
+        var digest = Convert.ToHexStringLower(hash.GetHashAndReset())[..16];
+        return $"{Path.GetFileName(path.TrimEnd('/'))}, {set.Count} images of {set.Size}x{set.Size}, {digest}";
     }
 }

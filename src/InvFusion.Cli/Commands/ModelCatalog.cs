@@ -1,3 +1,5 @@
+using System.Security.Cryptography;
+
 namespace InvFusion.Cli.Commands;
 
 /// <summary>Finds trained models by name: those that are shipped lie in <c>models/</c> beside the program.</summary>
@@ -9,6 +11,13 @@ internal static class ModelCatalog
     public const string Default = "faces64";
 
     private static string Folder => Path.Combine(AppContext.BaseDirectory, "models");
+
+    /// <summary>The SHA-256 of a model's file, in hexadecimal.</summary>
+    public static string HashOf(string nameOrFile)
+    {
+        using var stream = File.OpenRead(Resolve(nameOrFile));
+        return Convert.ToHexStringLower(SHA256.HashData(stream));
+    }
 
     /// <summary>The file of a name or path.</summary>
     /// <exception cref="DataFormatException">There is none; the message lists the names.</exception>

@@ -7,14 +7,16 @@ namespace InvFusion.Cli.Rendering;
 /// <summary>What --json prints for commands without a report of their own.</summary>
 internal static class JsonText
 {
-    private static readonly JsonSerializerOptions Indented = new()
-    {
-        WriteIndented = true,
-        NumberHandling = JsonNumberHandling.AllowNamedFloatingPointLiterals, // "NaN" where nothing was compared
-    };
+    /// <summary>How documents are written, on the standard output or into a file.</summary>
+    public static JsonSerializerOptions Options { get; } =
+        new()
+        {
+            WriteIndented = true,
+            NumberHandling = JsonNumberHandling.AllowNamedFloatingPointLiterals, // "NaN" where nothing was compared
+        };
 
     /// <summary>Prints one document on the standard output.</summary>
-    public static void Print(JsonNode document) => Console.WriteLine(document.ToJsonString(Indented));
+    public static void Print(JsonNode document) => Console.WriteLine(document.ToJsonString(Options));
 
     /// <summary>Names as a JSON array.</summary>
     public static JsonArray Array(IEnumerable<string> values) => [.. values.Select(v => (JsonNode)v)];

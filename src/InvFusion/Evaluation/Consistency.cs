@@ -21,4 +21,27 @@ public static class Consistency
         var energy = where(noise > 0, residual.square(), zeros_like(residual)).sum([1, 2]);
         return [.. (energy / noise.sum([1, 2]).clamp_min(1e-300)).sqrt().cpu().data<double>()];
     }
+
+    /// <summary>Σ(y - H x)² of each sample.</summary>
+    /// <param name="measurements">y, <c>[B, k, O]</c>.</param>
+    /// <param name="measured">H x, of the same shape.</param>
+    public static double[] SumOfSquares(Tensor measurements, Tensor measured)
+    {
+        using var scope = NewDisposeScope();
+        return Numbers(Residual(measurements, measured).square().sum([1, 2]));
+    }
+
+    /// <summary>10·log10(mean over k of (max yₖ - min yₖ)² / MSE(y, H x)) of each sample, in dB.</summary>
+    /// <inheritdoc cref="SumOfSquares"/>
+    public static double[] Psnr(Tensor measurements, Tensor measured)
+    {
+        using var scope = NewDisposeScope();
+        var y = measurements.to_type(ScalarType.Float64);
+        var peak = (y.amax(2) - y.amin(2)).square().mean([1]);
+        return Numbers(10 * (peak / Residual(measurements, measured).square().mean([1, 2])).log10());
+    }
+
+    private static Tensor Residual(Tensor measurements, Tensor measured) => (measurements - measured).to_type(ScalarType.Float64);
+
+    private static double[] Numbers(Tensor values) => values.cpu().contiguous().data<double>().ToArray();
 }

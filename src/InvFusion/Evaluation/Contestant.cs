@@ -14,6 +14,15 @@ namespace InvFusion.Evaluation;
 /// </param>
 public sealed record Contestant(string Model, PreconditionedNetwork Network, string Method, SamplerOptions Options, bool Project)
 {
+    /// <summary>Guidance weight w, see <see cref="GuidedDenoiser"/>; null for none. Without a guide it needs classes.</summary>
+    public double? Guidance { get; init; }
+
+    /// <summary>A weaker network that guides; the network itself without a class when null. Not owned.</summary>
+    public PreconditionedNetwork? Guide { get; init; }
+
+    /// <summary>The noise levels at which guidance acts; all when null.</summary>
+    public SigmaInterval? GuidanceInterval { get; init; }
+
     /// <summary>How often it evaluates the network for an image.</summary>
     public int Evaluations => Kind.Evaluations(Kind.StepsOf(Options));
 

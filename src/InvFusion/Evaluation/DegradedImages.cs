@@ -25,7 +25,8 @@ internal sealed class DegradedImages(IImageSet images, DegradationSpec degradati
         }
     }
 
-    private Batch ReadBatch(int first, int size)
+    /// <summary>One batch, which the caller owns.</summary>
+    public Batch ReadBatch(int first, int size)
     {
         using var scope = NewDisposeScope();
         var planes = new byte[size * Shape.Length];

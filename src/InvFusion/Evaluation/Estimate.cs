@@ -16,18 +16,36 @@ public readonly record struct Estimate(double Mean, double Low, double High)
     public static Estimate Of(IReadOnlyList<double> values)
     {
         ArgumentNullException.ThrowIfNull(values);
-        if (values.Count < 2)
-            return new(values.Count == 0 ? double.NaN : values[0], double.NaN, double.NaN);
-        var stream = new RandomStream(Seed, (ulong)values.Count);
+        return OfRatio(values, Enumerable.Repeat(1.0, values.Count).ToArray(), mean => mean);
+    }
+
+    /// <summary>The same for a function of Σ numerators / Σ denominators.</summary>
+    /// <param name="numerators">A number for each image.</param>
+    /// <param name="denominators">A number for each image.</param>
+    /// <param name="finish">From the ratio of the sums to the value.</param>
+    public static Estimate OfRatio(IReadOnlyList<double> numerators, IReadOnlyList<double> denominators, Func<double, double> finish)
+    {
+        ArgumentNullException.ThrowIfNull(numerators);
+        ArgumentNullException.ThrowIfNull(denominators);
+        ArgumentNullException.ThrowIfNull(finish);
+        var (count, value) = (numerators.Count, finish(numerators.Sum() / denominators.Sum()));
+        if (count < 2)
+            return new(value, double.NaN, double.NaN);
+        var stream = new RandomStream(Seed, (ulong)count);
         var means = new double[Resamples];
         for (var r = 0; r < Resamples; r++)
         {
-            for (var i = 0; i < values.Count; i++)
-                means[r] += values[stream.NextInt(0, values.Count)];
-            means[r] /= values.Count;
+            var (above, below) = (0.0, 0.0);
+            for (var i = 0; i < count; i++)
+            {
+                var drawn = stream.NextInt(0, count);
+                above += numerators[drawn];
+                below += denominators[drawn];
+            }
+            means[r] = finish(above / below);
         }
         Array.Sort(means);
         const int Tail = Resamples / 40; // 2.5 % on each side
-        return new(values.Average(), means[Tail], means[^(Tail + 1)]);
+        return new(value, means[Tail], means[^(Tail + 1)]);
     }
 }

@@ -3,7 +3,6 @@ using InvFusion.Data;
 using InvFusion.Degradations;
 using InvFusion.Diffusion;
 using InvFusion.Distributed;
-using InvFusion.Models;
 using InvFusion.Restoration;
 using static TorchSharp.torch;
 
@@ -145,15 +144,9 @@ public sealed class MethodComparison
         CancellationToken cancellation
     )
     {
-        var request = new SamplingRequest
-        {
-            Image = _images.Shape,
-            Noise = new SampleNoise(batch.Seeds, _options.Device) { What = "image", First = batch.First },
-            Problem = new(op, batch.Measurements, _options.SigmaY),
-        };
-        var known = new Conditioning(op, batch.Measurements) { NoiseLevel = NoiseLevel };
-        var denoiser = new NetworkDenoiser(c.Network, c.Kind.Conditional ? known : Conditioning.None);
-        return Samplers.Create(c.Method, c.Options).Sample(denoiser, request, progress, cancellation);
+        var noise = new SampleNoise(batch.Seeds, _options.Device) { What = "image", First = batch.First };
+        var problem = new InverseProblem(op, batch.Measurements, _options.SigmaY);
+        return BatchSampler.Sample(c, _images.Shape, noise, problem, labels: null, progress, cancellation);
     }
 
     private ComparisonRow Named(string model, string method, int evaluations) =>

@@ -44,9 +44,11 @@ internal static class CaseKinds
         new("samplers/pigdm*", SamplerCases.ClosedForm),
         new("samplers/dps*", SamplerCases.ClosedForm),
         new("samplers/daps*", SamplerCases.ClosedForm),
-        Later("metrics", "metrics"),
-        Later("detector_*", "feature networks of the metrics"),
-        Later("resize_*", "the resampling of feature networks"),
+        new("metrics", MetricsCase.Verify),
+        new("detector_inception_*", InceptionCase.Verify),
+        new("detector_dinov2_*", VisionTransformerCase.Verify),
+        new("detector_lpips_*", LpipsCase.Verify),
+        new("resize_bicubic_antialias", ResizeCase.Verify),
     ];
 
     /// <summary>The kind of a case, or null when no line fits.</summary>

@@ -1,0 +1,221 @@
+using System.CommandLine;
+using System.Text.Json.Nodes;
+using InvFusion.Cli.Rendering;
+using InvFusion.Diffusion;
+using InvFusion.Distributed;
+using InvFusion.Evaluation;
+using InvFusion.Metrics.References;
+using InvFusion.Metrics.Runs;
+using InvFusion.Metrics.Scores;
+using InvFusion.Metrics.Weights;
+using InvFusion.Models;
+
+namespace InvFusion.Cli.Commands;
+
+/// <summary>What <c>metrics gen</c> and <c>metrics gen-uncond</c> share: the public implementation's flags and this program's own, and the work behind them.</summary>
+internal sealed class EvaluationOptions
+{
+    private const string ZeroShotDefault = "ddnm"; // for a network that cannot be told the measurement
+
+    private readonly Option<string[]> _metrics;
+    private readonly Option<bool> _blind = new("--blind") { Description = "The model must be a blind one" };
+    private readonly Option<bool> _unconditional = new("--uncond") { Description = "The model must be an unconditional one" };
+
+    public EvaluationOptions(string metrics)
+    {
+        Shared.Model.Aliases.Add("--net");
+        Shared.Out.Aliases.Add("--outdir");
+        _metrics = new("--metrics")
+        {
+            Description = $"Names, separated by commas: {string.Join(", ", MetricKinds.All.Select(m => m.Name))}",
+            AllowMultipleArgumentsPerToken = true,
+            DefaultValueFactory = _ => [metrics],
+        };
+    }
+
+    public SharedOptions Shared { get; } = new();
+    public Option<string?> Reference { get; } =
+        new("--ref") { Description = "Reference statistics: from 'metrics ref', EDM's .npz or EDM2's .pkl" };
+    public Option<string[]> Weights { get; } =
+        new("--weights")
+        {
+            Description = "NAME=FILE: your own copy of a network's weights, else those that 'fetch-weights NAME' has fetched",
+            AllowMultipleArgumentsPerToken = true,
+            DefaultValueFactory = _ => [],
+        };
+    public Option<int> Batch { get; } =
+        new("--batch") { Description = "Images that go through a network together", DefaultValueFactory = _ => 20 };
+
+    public void AddTo(Command command)
+    {
+        foreach (
+            var option in new Option[]
+            {
+                Shared.Model,
+                Reference,
+                _metrics,
+                Weights,
+                Batch,
+                Shared.Seed,
+                Shared.Method,
+                Shared.Steps,
+                Shared.Churn,
+                Shared.Guidance,
+                Shared.Guide,
+                Shared.GuidanceInterval,
+                _blind,
+                _unconditional,
+                Shared.DeviceName,
+                Shared.Precision,
+                Shared.Threads,
+                Shared.Out,
+            }
+        )
+            command.Add(option);
+        Shared.Sampler.AddTo(command);
+        Shared.AddOutput(command);
+        command.Add(Shared.Json);
+    }
+
+    /// <summary>Runs an evaluation on every rank.</summary>
+    /// <param name="parsed">The command line.</param>
+    /// <param name="extra">The command's own settings, which decide the result too.</param>
+    /// <param name="images">Makes the images from model and method.</param>
+    /// <param name="cancellation">Ends the work.</param>
+    public int Run(
+        ParseResult parsed,
+        Action<JsonObject> extra,
+        Func<Contestant, ICollective, EvaluatedImages> images,
+        CancellationToken cancellation
+    ) =>
+        RankedWork.Run(
+            parsed,
+            Shared,
+            "the batches that were done are in the folder of --outdir; the same command goes on with the others",
+            (ranks, reporter) => Evaluate(parsed, extra, images, ranks, reporter, cancellation)
+        );
+
+    private int Evaluate(
+        ParseResult parsed,
+        Action<JsonObject> extra,
+        Func<Contestant, ICollective, EvaluatedImages> make,
+        ICollective ranks,
+        Reporter reporter,
+        CancellationToken cancellation
+    )
+    {
+        var metrics = MetricKinds.Parse(parsed.GetValue(_metrics)!);
+        using var tools = new MetricTools(new WeightCache(parsed.GetValue(Weights)!), Shared.Device(parsed, ranks));
+        using var reference = parsed.GetValue(Reference) is { } file ? ReferenceFile.Load(file) : null;
+        using var network = Shared.LoadModel(parsed, parsed.GetValue(Shared.Model)!, "--net", ranks);
+        using var guide = parsed.GetValue(Shared.Guide) is { } name ? Shared.LoadModel(parsed, name, "--guide", ranks) : null;
+        RequireKind(parsed, network);
+        var evaluated = make(Contestant(parsed, network, guide), ranks);
+        var plan = MetricPlan.Create(metrics, evaluated.Given, tools, reference);
+        if (ranks.IsFirst())
+            foreach (var refused in plan.Refused)
+                Console.Error.WriteLine($"error: {refused.Name}: {refused.Error}");
+        if (plan.Refused.Count == metrics.Count)
+            return ExitCode.Data; // each has said why
+        var folder = parsed.GetValue(Shared.Out)!;
+        if (ranks.IsFirst())
+            OutputFolder.Require(folder);
+        var settings = Settings(parsed, evaluated, plan, network);
+        extra(settings);
+        var outcome = reporter.Run(
+            evaluated.Contestant.Method,
+            "evaluations",
+            progress => Cancellable(evaluated, plan, folder, settings, ranks, reporter, progress, cancellation)
+        );
+        if (outcome is null)
+            return ExitCode.Cancelled;
+        if (!ranks.IsFirst())
+            return ExitCode.Success;
+        foreach (var failure in outcome.Failures)
+            reporter.Line($"warning: {failure}");
+        var output = new MetricOutput(folder, settings, outcome);
+        output.Write();
+        if (parsed.GetValue(Shared.Json))
+            JsonText.Print(output.Json());
+        else
+            Console.Write(output.Markdown());
+        return plan.Refused.Count > 0 ? ExitCode.Data : ExitCode.Success;
+    }
+
+    // Null where it was cancelled; of several ranks, an error ends all.
+    private static EvaluationOutcome? Cancellable(
+        EvaluatedImages images,
+        MetricPlan plan,
+        string folder,
+        JsonObject settings,
+        ICollective ranks,
+        Reporter reporter,
+        IProgress<(double Done, double Total)> progress,
+        CancellationToken cancellation
+    )
+    {
+        try
+        {
+            return EvaluationRun.Run(images, plan, folder, settings, ranks, reporter.Line, progress, cancellation);
+        }
+        catch (OperationCanceledException) when (ranks.Size == 1)
+        {
+            reporter.Line($"cancelled; finished batches are kept in {folder}, the same command goes on with the others");
+            return null;
+        }
+    }
+
+    private Contestant Contestant(ParseResult parsed, PreconditionedNetwork network, PreconditionedNetwork? guide)
+    {
+        var chosen = parsed.GetResult(Shared.Method) is { Implicit: false };
+        var unconditional = network.Configuration.Kind == NetworkKind.Unconditional;
+        var method = chosen || !unconditional || !Restores ? parsed.GetValue(Shared.Method)! : ZeroShotDefault;
+        var options = Shared.Sampler.Read(parsed, parsed.GetValue(Shared.Steps), parsed.GetValue(Shared.Churn));
+        _ = Samplers.Create(method, options); // refuses values out of range before the first image
+        if (guide is not null && parsed.GetValue(Shared.Guidance) is null)
+            throw new ConfigurationException("--guide: needs --cfg, the weight of the guidance");
+        return new(Path.GetFileNameWithoutExtension(parsed.GetValue(Shared.Model)!), network, method, options, Project: false)
+        {
+            Guidance = parsed.GetValue(Shared.Guidance),
+            Guide = guide,
+            GuidanceInterval = parsed.GetValue(Shared.GuidanceInterval) is { } text ? SigmaInterval.Parse(text, "--cfg-interval") : null,
+        };
+    }
+
+    /// <summary>Whether the command restores; else it draws without a measurement.</summary>
+    public bool Restores { get; init; }
+
+    private void RequireKind(ParseResult parsed, PreconditionedNetwork network)
+    {
+        var kind = network.Configuration.Kind;
+        if (parsed.GetValue(_blind) && kind != NetworkKind.Blind)
+            throw new ConfigurationException($"--blind: the model is {kind}; name a blind one with --net");
+        if (parsed.GetValue(_unconditional) && kind != NetworkKind.Unconditional)
+            throw new ConfigurationException($"--uncond: the model is {kind}; name an unconditional one with --net");
+    }
+
+    private JsonObject Settings(ParseResult parsed, EvaluatedImages images, MetricPlan plan, PreconditionedNetwork network)
+    {
+        var c = images.Contestant;
+        var options = new JsonObject();
+        foreach (var (name, value) in c.Options.Given())
+            options[name] = FormattableString.Invariant($"{value}");
+        return new JsonObject
+        {
+            ["model"] = c.Model,
+            ["modelHash"] = ModelCatalog.HashOf(parsed.GetValue(Shared.Model)!),
+            ["kind"] = $"{network.Configuration.Kind}",
+            ["method"] = c.Method,
+            ["options"] = options,
+            ["cfg"] = c.Guidance,
+            ["cfgInterval"] = parsed.GetValue(Shared.GuidanceInterval),
+            ["guide"] = parsed.GetValue(Shared.Guide) is { } guide ? ModelCatalog.HashOf(guide) : null,
+            ["images"] = images.Count,
+            ["batch"] = images.BatchSize,
+            ["samples"] = images.Samples,
+            ["seed"] = parsed.GetValue(Shared.Seed),
+            ["precision"] = $"{network.ComputeType}",
+            ["metrics"] = JsonText.Array(plan.ImageMetrics.Select(m => m.Name).Concat(plan.SetMetrics.Select(m => m.Name))),
+        };
+    }
+}

@@ -1,0 +1,62 @@
+using InvFusion.Degradations;
+using InvFusion.Diffusion;
+using InvFusion.Models;
+using static TorchSharp.torch;
+
+namespace InvFusion.Evaluation;
+
+/// <summary>Draws one sample for each image of a batch, each with its own operator, measurement and class.</summary>
+internal static class BatchSampler
+{
+    /// <summary>Draws the samples, in the current dispose scope; the caller owns them.</summary>
+    /// <param name="contestant">Model and method.</param>
+    /// <param name="image">Shape of an image.</param>
+    /// <param name="noise">The samples' random numbers.</param>
+    /// <param name="problem">What was measured; null where nothing was.</param>
+    /// <param name="labels">Classes <c>[B]</c> int64, or null for none.</param>
+    /// <param name="progress">Told after every evaluation.</param>
+    /// <param name="cancellation">Ends the work.</param>
+    public static SamplingResult Sample(
+        Contestant contestant,
+        ImageShape image,
+        SampleNoise noise,
+        InverseProblem? problem,
+        Tensor? labels,
+        IProgress<SamplingProgress>? progress,
+        CancellationToken cancellation
+    )
+    {
+        var request = new SamplingRequest
+        {
+            Image = image,
+            Noise = noise,
+            Problem = problem,
+        };
+        var denoiser = Denoiser(contestant, problem, labels);
+        return Samplers.Create(contestant.Method, contestant.Options).Sample(denoiser, request, progress, cancellation);
+    }
+
+    private static IDenoiser Denoiser(Contestant c, InverseProblem? problem, Tensor? labels)
+    {
+        var known = c.Kind.Conditional ? Known(c.Network, problem) : Conditioning.None;
+        var main = new NetworkDenoiser(c.Network, known with { ClassLabels = labels });
+        if (c.Guidance is not { } weight)
+            return main;
+        var reference = c.Guide is { } guide
+            ? new NetworkDenoiser(guide, guide.Configuration.Kind == NetworkKind.Unconditional ? Conditioning.None : Known(guide, problem))
+            : new NetworkDenoiser(c.Network, known); // of no class
+        return new GuidedDenoiser(main, reference, weight, c.GuidanceInterval);
+    }
+
+    // With the measured image, which the branches of guidance share.
+    private static Conditioning Known(PreconditionedNetwork network, InverseProblem? problem)
+    {
+        if (problem is null)
+            return Conditioning.None;
+        var known = new Conditioning(problem.Operator, problem.Measurements)
+        {
+            NoiseLevel = tensor([(float)problem.SigmaY], device: problem.Measurements.device),
+        };
+        return known with { MeasuredImage = network.MeasuredImage(known) };
+    }
+}

@@ -1,0 +1,37 @@
+using InvFusion.Metrics.Weights;
+using static TorchSharp.torch;
+
+namespace InvFusion.Metrics.Features;
+
+/// <summary>The feature networks by name. A new one is one file and one line here.</summary>
+public static class Detectors
+{
+    /// <summary>Every network.</summary>
+    public static IReadOnlyList<DetectorKind> All { get; } =
+    [
+        new(
+            "inception",
+            "inception-tf1",
+            2048,
+            "Inception-v3 of 2015, input as TensorFlow 1 resized it",
+            Inception(InceptionInput.TensorFlow)
+        ),
+        new("inception-torch", "inception-torch", 2048, "the same, input as pytorch-fid resizes it", Inception(InceptionInput.PyTorch)),
+        new(
+            "dinov2",
+            "dinov2-vitl14",
+            1024,
+            "DINOv2 ViT-L/14",
+            (weights, device) => new VisionTransformerExtractor(weights.Require("dinov2")[0], device)
+        ),
+    ];
+
+    /// <summary>The network of a name.</summary>
+    /// <exception cref="ConfigurationException">There is none; the message lists the names.</exception>
+    public static DetectorKind Find(string name) =>
+        All.FirstOrDefault(d => d.Name == name)
+        ?? throw new ConfigurationException($"there is no detector '{name}': choose from {string.Join(", ", All.Select(d => d.Name))}");
+
+    private static Func<WeightCache, Device, IFeatureExtractor> Inception(InceptionInput input) =>
+        (weights, device) => new InceptionExtractor(weights.Require("inception")[0], input, device);
+}

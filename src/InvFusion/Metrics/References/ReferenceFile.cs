@@ -1,0 +1,121 @@
+using System.Text;
+using InvFusion.Formats.Numpy;
+using InvFusion.Formats.Pickle;
+using InvFusion.Metrics.Features;
+using InvFusion.Metrics.Statistics;
+using static TorchSharp.torch;
+
+namespace InvFusion.Metrics.References;
+
+/// <summary>
+/// Files of reference statistics. The own format is an .npz with <c>NAME/mu</c>, <c>NAME/sigma</c>, <c>NAME/count</c> and <c>NAME/features</c> for each feature network and
+/// <c>info</c>, UTF-8 text. Read as well: EDM's .npz (<c>mu</c>, <c>sigma</c>) and EDM2's .pkl (a dictionary of such pairs), whose pickle is read as data alone.
+/// </summary>
+public static class ReferenceFile
+{
+    private const string Info = "info";
+
+    // EDM and EDM2 use the Inception network with the input of TensorFlow 1, and DINOv2 as we do.
+    private static readonly string Inception = InceptionExtractor.NameOf(InceptionInput.TensorFlow);
+    private static readonly Dictionary<string, string> PickledNames = new() { ["fid"] = Inception, ["fd_dinov2"] = "dinov2-vitl14" };
+
+    /// <summary>Reads a file of any of the formats.</summary>
+    /// <exception cref="DataFormatException">It is none, or damaged; the message names it.</exception>
+    public static ReferenceStatistics Load(string path)
+    {
+        ArgumentNullException.ThrowIfNull(path);
+        return IsPickle(path) ? LoadPickle(path) : LoadArchive(path);
+    }
+
+    /// <summary>Writes the own format, atomically.</summary>
+    public static void Save(string path, ReferenceStatistics statistics)
+    {
+        ArgumentNullException.ThrowIfNull(statistics);
+        var arrays = new List<KeyValuePair<string, NpyArray>>();
+        foreach (var (name, entry) in statistics.Entries)
+        {
+            long width = entry.Statistics.Width;
+            arrays.Add(new($"{name}/mu", NpyArray.FromDoubles(Doubles(entry.Statistics.Mean), width)));
+            arrays.Add(new($"{name}/sigma", NpyArray.FromDoubles(Doubles(entry.Statistics.Covariance), width, width)));
+            arrays.Add(new($"{name}/count", NpyArray.FromInt64([entry.Count])));
+            if (entry.Sample is { } sample)
+                arrays.Add(new($"{name}/features", NpyArray.FromSingles(sample.data<float>().ToArray(), sample.shape[0], width)));
+        }
+        arrays.Add(new(Info, NpyArray.FromBytes(Encoding.UTF8.GetBytes(statistics.Info), Encoding.UTF8.GetByteCount(statistics.Info))));
+        Npz.Write(path, arrays);
+    }
+
+    private static ReferenceStatistics LoadArchive(string path)
+    {
+        using var file = Npz.Read(path);
+        if (file.Names.Contains("mu") && file.Names.Contains("sigma"))
+            return One(path, Inception, Create(path, file.Read("mu"), file.Read("sigma"), 0, null));
+        var entries = new Dictionary<string, ReferenceEntry>();
+        foreach (var name in file.Names.Where(n => n.EndsWith("/mu", StringComparison.Ordinal)).Select(n => n[..^"/mu".Length]))
+        {
+            var features = file.Names.Contains($"{name}/features") ? file.Read($"{name}/features") : null;
+            var count = (long)file.Read($"{name}/count").ToDoubles()[0];
+            entries[name] = Create(path, file.Read($"{name}/mu"), file.Read($"{name}/sigma"), count, features);
+        }
+        if (entries.Count == 0)
+            throw new DataFormatException($"{path}: holds no reference statistics (no mu and sigma); 'metrics ref' makes them");
+        return new(path, entries, file.Names.Contains(Info) ? Encoding.UTF8.GetString(file.Read(Info).Data) : "");
+    }
+
+    private static ReferenceStatistics LoadPickle(string path)
+    {
+        if (NumpyPickle.Read(path) is not PickleDictionary root)
+            throw new DataFormatException($"{path}: holds no reference statistics: it is no dictionary of metrics");
+        var entries = new Dictionary<string, ReferenceEntry>();
+        foreach (var (metric, name) in PickledNames)
+            if (root.TryGetValue(metric, out var value) && value is PickleDictionary pair)
+                entries[name] = Create(path, Array(path, pair, "mu"), Array(path, pair, "sigma"), 0, null);
+        return entries.Count > 0
+            ? new(path, entries)
+            : throw new DataFormatException($"{path}: holds no reference statistics of {string.Join(" or ", PickledNames.Keys)}");
+    }
+
+    private static NpyArray Array(string path, PickleDictionary pair, string name) =>
+        pair.TryGetValue(name, out var value) && NumpyPickle.ToArray(value) is { } array
+            ? array
+            : throw new DataFormatException($"{path}: its {name} is no array of numbers");
+
+    private static ReferenceStatistics One(string path, string name, ReferenceEntry entry) =>
+        new(path, new Dictionary<string, ReferenceEntry> { [name] = entry });
+
+    private static ReferenceEntry Create(string path, NpyArray mean, NpyArray covariance, long count, NpyArray? features)
+    {
+        if (mean.Shape is not [var width] || covariance.Shape is not [var rows, var columns] || rows != width || columns != width)
+            throw new DataFormatException(
+                $"{path}: mu is [{string.Join(", ", mean.Shape)}] and sigma [{string.Join(", ", covariance.Shape)}], needed [D] and [D, D]"
+            );
+        if (features is not null && (features.Shape.Length != 2 || features.Shape[1] != width))
+            throw new DataFormatException($"{path}: its vectors are [{string.Join(", ", features.Shape)}], needed [m, {width}]");
+        double[] mu = mean.ToDoubles(),
+            sigma = covariance.ToDoubles();
+        if (!mu.All(double.IsFinite) || !sigma.All(double.IsFinite))
+            throw new DataFormatException($"{path}: holds numbers that are not finite");
+        return new(count, FeatureStatistics.Of(mu, sigma), features is null ? null : Sample(features));
+    }
+
+    private static Tensor Sample(NpyArray features)
+    {
+        using var scope = NewDisposeScope();
+        return tensor(features.ToSingles()).view(features.Shape).clone().DetachFromDisposeScope();
+    }
+
+    private static double[] Doubles(Tensor values) => values.contiguous().data<double>().ToArray();
+
+    private static bool IsPickle(string path)
+    {
+        try
+        {
+            using var stream = File.OpenRead(path);
+            return stream.ReadByte() == 0x80;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new DataFormatException($"{path}: cannot be read ({e.Message.TrimEnd('.')})", e);
+        }
+    }
+}

@@ -1,0 +1,104 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using InvFusion.Distributed;
+using InvFusion.Formats.IO;
+using InvFusion.Formats.Numpy;
+using InvFusion.Metrics.Scores;
+
+namespace InvFusion.Metrics.Runs;
+
+/// <summary>
+/// The finished batches of an evaluation on the disk, each a file that is written as a whole: <c>batches/NNNNNNNN.npz</c> by the number of its first image, beside
+/// <c>evaluation.json</c>, which says what they are of.
+/// </summary>
+internal sealed class BatchStore
+{
+    private const string SettingsFile = "evaluation.json";
+
+    private readonly string _folder;
+    private readonly MetricPlan _plan;
+
+    private BatchStore(string folder, MetricPlan plan) => (_folder, _plan) = (Path.Combine(folder, "batches"), plan);
+
+    /// <summary>Opens the folder of a run, or begins one there.</summary>
+    /// <exception cref="ConfigurationException">The folder holds batches of another evaluation; the message says what differs.</exception>
+    public static BatchStore Open(string folder, MetricPlan plan, JsonObject settings, ICollective ranks)
+    {
+        var text = settings.ToJsonString(new() { WriteIndented = true });
+        // Rank 0 looks for all: it may be about to write the file.
+        var problem = ranks.Text(() => Claim(Path.Combine(folder, SettingsFile), text) ?? "");
+        return problem.Length == 0 ? new(folder, plan) : throw new ConfigurationException(problem);
+    }
+
+    /// <summary>Whether a batch is there.</summary>
+    public bool Has(int first) => File.Exists(PathOf(first));
+
+    public BatchScores Load(int first)
+    {
+        var path = PathOf(first);
+        using var file = Npz.Read(path);
+        try
+        {
+            return new BatchScores
+            {
+                Images = [.. file.Read("images").ToDoubles().Select(i => (int)i)],
+                Scores = file.Read("scores").ToDoubles(),
+                Features = _plan.FeatureKeys.ToDictionary(key => key, key => file.Read(key.Text).ToSingles()),
+                Failures = JsonSerializer.Deserialize(file.Read("failures").Data, RunJson.Default.StringArray) ?? [],
+            };
+        }
+        catch (Exception e) when (e is DataFormatException or JsonException)
+        {
+            throw new DataFormatException($"{path}: is no batch of this evaluation; delete it, and it is made again", e);
+        }
+    }
+
+    public void Save(int first, BatchScores batch)
+    {
+        var rows = batch.Images.Length;
+        var failures = JsonSerializer.SerializeToUtf8Bytes(batch.Failures, RunJson.Default.StringArray);
+        Npz.Write(
+            PathOf(first),
+            [
+                new("images", NpyArray.FromInt64([.. batch.Images.Select(i => (long)i)], rows)),
+                new("scores", NpyArray.FromDoubles(batch.Scores, rows, 2 * _plan.ImageMetrics.Count)),
+                new("failures", NpyArray.FromBytes(failures, failures.Length)),
+                .. batch.Features.Select(f =>
+                    KeyValuePair.Create(f.Key.Text, NpyArray.FromSingles(f.Value, rows, rows == 0 ? 0 : f.Value.Length / rows))
+                ),
+            ]
+        );
+    }
+
+    private string PathOf(int first) => Path.Combine(_folder, $"{first:00000000}.npz");
+
+    // What is wrong with the folder, or null.
+    private static string? Claim(string path, string text)
+    {
+        if (!File.Exists(path))
+        {
+            AtomicFile.WriteAllText(path, text);
+            return null;
+        }
+        var old = File.ReadAllText(path);
+        if (old == text)
+            return null;
+        return $"{path}: is of another evaluation ({Difference(old, text)}); use another --outdir, or delete the folder to begin anew";
+    }
+
+    private static string Difference(string before, string after)
+    {
+        try
+        {
+            JsonObject a = JsonNode.Parse(before)!.AsObject(),
+                b = JsonNode.Parse(after)!.AsObject();
+            var names = a.Select(p => p.Key).Union(b.Select(p => p.Key));
+            var differing = names.Where(n => !JsonNode.DeepEquals(a[n], b[n])).ToArray();
+            return $"it differs in {string.Join(", ", differing)}";
+        }
+        catch (Exception e) when (e is JsonException or InvalidOperationException)
+        {
+            return "it cannot be read";
+        }
+    }
+}
