@@ -22,6 +22,7 @@ internal sealed partial class RunningProgram : IDisposable
         start.RedirectStandardOutput = start.RedirectStandardError = start.RedirectStandardInput = true;
         // The files are tiny: more threads would only wait for each other.
         start.Environment["OMP_NUM_THREADS"] = "1";
+        start.Environment["INVFUSION_CACHE"] = Path.Combine(start.WorkingDirectory, "cache"); // no weights of the machine's user
         _process = Process.Start(start)!;
         _process.StandardInput.Close();
         _output = _process.StandardOutput.ReadToEndAsync();
@@ -43,6 +44,9 @@ internal sealed partial class RunningProgram : IDisposable
 
     /// <summary>Waits until a line of the error stream was the awaited one, or the program has ended.</summary>
     public async Task Awaited() => await Task.WhenAny(_awaited.Task, _errors).WaitAsync(Patience);
+
+    /// <summary>Whether it has ended.</summary>
+    public bool Ended => _process.HasExited;
 
     /// <summary>Presses Ctrl-C.</summary>
     public void PressCtrlC() => _ = Kill(_process.Id, Interrupt);

@@ -38,6 +38,8 @@ internal sealed class CompareCommand
         DefaultValueFactory = _ => 20,
     };
 
+    private readonly MetricFlags _metrics = new("beside PSNR, SSIM and consistency");
+
     public static Command Create() => new CompareCommand().Build();
 
     private Command Build()
@@ -64,6 +66,7 @@ internal sealed class CompareCommand
             _shared.Threads,
             _shared.Out,
         };
+        _metrics.AddTo(command);
         _shared.Sampler.AddTo(command);
         _shared.AddOutput(command);
         command.Add(_shared.Json);
@@ -92,6 +95,9 @@ internal sealed class CompareCommand
             networks.ForEach(n => ImageSets.RequirePictures(n.Name, n.Network.Configuration));
             using var images = ImageSets.OpenPictures(parsed.GetValue(_data)!, networks[0].Network.Configuration);
             var options = Options(parsed, images, ranks);
+            using var metrics = _metrics.Open(parsed, options.Device);
+            if (metrics.Names.Count > 0)
+                options = options with { Metrics = metrics.Plan(options.Given, ranks) };
             var contestants = ComparisonPairs.Fitting(
                 networks,
                 parsed.GetValue(_methods)!,

@@ -4,10 +4,8 @@ using InvFusion.Cli.Rendering;
 using InvFusion.Diffusion;
 using InvFusion.Distributed;
 using InvFusion.Evaluation;
-using InvFusion.Metrics.References;
 using InvFusion.Metrics.Runs;
 using InvFusion.Metrics.Scores;
-using InvFusion.Metrics.Weights;
 using InvFusion.Models;
 
 namespace InvFusion.Cli.Commands;
@@ -17,7 +15,7 @@ internal sealed class EvaluationOptions
 {
     private const string ZeroShotDefault = "ddnm"; // for a network that cannot be told the measurement
 
-    private readonly Option<string[]> _metrics;
+    private readonly MetricFlags _metrics;
     private readonly Option<bool> _blind = new("--blind") { Description = "The model must be a blind one" };
     private readonly Option<bool> _unconditional = new("--uncond") { Description = "The model must be an unconditional one" };
 
@@ -25,24 +23,10 @@ internal sealed class EvaluationOptions
     {
         Shared.Model.Aliases.Add("--net");
         Shared.Out.Aliases.Add("--outdir");
-        _metrics = new("--metrics")
-        {
-            Description = $"Names, separated by commas: {string.Join(", ", MetricKinds.All.Select(m => m.Name))}",
-            AllowMultipleArgumentsPerToken = true,
-            DefaultValueFactory = _ => [metrics],
-        };
+        _metrics = new("to compute", metrics);
     }
 
     public SharedOptions Shared { get; } = new();
-    public Option<string?> Reference { get; } =
-        new("--ref") { Description = "Reference statistics: from 'metrics ref', EDM's .npz or EDM2's .pkl" };
-    public Option<string[]> Weights { get; } =
-        new("--weights")
-        {
-            Description = "NAME=FILE: your own copy of a network's weights, else those that 'fetch-weights NAME' has fetched",
-            AllowMultipleArgumentsPerToken = true,
-            DefaultValueFactory = _ => [],
-        };
     public Option<int> Batch { get; } =
         new("--batch") { Description = "Images that go through a network together", DefaultValueFactory = _ => 20 };
 
@@ -52,9 +36,6 @@ internal sealed class EvaluationOptions
             var option in new Option[]
             {
                 Shared.Model,
-                Reference,
-                _metrics,
-                Weights,
                 Batch,
                 Shared.Seed,
                 Shared.Method,
@@ -72,6 +53,7 @@ internal sealed class EvaluationOptions
             }
         )
             command.Add(option);
+        _metrics.AddTo(command);
         Shared.Sampler.AddTo(command);
         Shared.AddOutput(command);
         command.Add(Shared.Json);
@@ -104,19 +86,13 @@ internal sealed class EvaluationOptions
         CancellationToken cancellation
     )
     {
-        var metrics = MetricKinds.Parse(parsed.GetValue(_metrics)!);
-        using var tools = new MetricTools(new WeightCache(parsed.GetValue(Weights)!), Shared.Device(parsed, ranks));
-        using var reference = parsed.GetValue(Reference) is { } file ? ReferenceFile.Load(file) : null;
+        using var metrics = _metrics.Open(parsed, Shared.Device(parsed, ranks));
         using var network = Shared.LoadModel(parsed, parsed.GetValue(Shared.Model)!, "--net", ranks);
         using var guide = parsed.GetValue(Shared.Guide) is { } name ? Shared.LoadModel(parsed, name, "--guide", ranks) : null;
+        ImageSets.RequirePictures(parsed.GetValue(Shared.Model)!, network.Configuration);
         RequireKind(parsed, network);
         var evaluated = make(Contestant(parsed, network, guide), ranks);
-        var plan = MetricPlan.Create(metrics, evaluated.Given, tools, reference);
-        if (ranks.IsFirst())
-            foreach (var refused in plan.Refused)
-                Console.Error.WriteLine($"error: {refused.Name}: {refused.Error}");
-        if (plan.Refused.Count == metrics.Count)
-            return ExitCode.Data; // each has said why
+        var plan = metrics.Plan(evaluated.Given, ranks);
         var folder = parsed.GetValue(Shared.Out)!;
         if (ranks.IsFirst())
             OutputFolder.Require(folder);

@@ -25,8 +25,11 @@ internal static class ImageSets
         if (set.Latents is null)
             return set;
         set.Dispose();
-        throw new ConfigurationException($"{path}: holds latents, whose errors are not those of pictures; give a set of pictures");
+        throw HoldsLatents(path);
     }
+
+    private static ConfigurationException HoldsLatents(string path) =>
+        new($"{path}: holds latents, whose errors are not those of pictures; give a set of pictures");
 
     /// <summary>Refuses a network of latents where the errors of pictures are measured.</summary>
     /// <exception cref="ConfigurationException">The network works on latents.</exception>
@@ -39,8 +42,8 @@ internal static class ImageSets
     }
 
     /// <summary>The same without a network; a folder or zip needs a size.</summary>
-    /// <exception cref="ConfigurationException">There is none, or it is another one than a prepared set has.</exception>
-    public static IImageSet Open(string path, int? size)
+    /// <exception cref="ConfigurationException">There is none, or it is another one than a prepared set has, or that holds latents.</exception>
+    public static IImageSet OpenPictures(string path, int? size)
     {
         if (!CachedDataset.IsCached(path))
             return new ResizedSet(
@@ -49,9 +52,11 @@ internal static class ImageSets
                 CropMode.Adm
             );
         var set = CachedDataset.Open(path);
-        if (size is null || size == set.Size)
+        if (set.Latents is null && (size is null || size == set.Size))
             return set;
         set.Dispose();
+        if (set.Latents is not null)
+            throw HoldsLatents(path);
         throw new ConfigurationException($"--size {size}: {path} has images of {set.Size}; leave it out");
     }
 

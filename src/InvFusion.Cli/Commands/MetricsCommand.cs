@@ -56,7 +56,7 @@ internal static class MetricsCommand
                         },
                         (contestant, ranks) =>
                         {
-                            set = ImageSets.Open(parsed.GetValue(data)!, contestant.Network.Configuration);
+                            set = ImageSets.OpenPictures(parsed.GetValue(data)!, contestant.Network.Configuration);
                             var options = new ComparisonOptions
                             {
                                 Count = parsed.GetValue(count) ?? set.Count,

@@ -22,7 +22,7 @@ internal static class ReferenceCommand
             AllowMultipleArgumentsPerToken = true,
             DefaultValueFactory = _ => ["inception"],
         };
-        var weights = new EvaluationOptions("").Weights;
+        var weights = MetricFlags.WeightsOption();
         var size = new Option<int?>("--size") { Description = "Side to which images of a folder or zip are cropped and resized" };
         var count = new Option<int?>("--num") { Description = "How many images, from the first on; all by default" };
         var batch = new Option<int>("--batch") { Description = "Images that go through a network together", DefaultValueFactory = _ => 32 };
@@ -55,7 +55,7 @@ internal static class ReferenceCommand
         {
             var path = parsed.GetValue(data)!;
             var kinds = parsed.GetValue(detectors)!.Distinct().Select(Detectors.Find).ToArray();
-            using var set = ImageSets.Open(path, parsed.GetValue(size));
+            using var set = ImageSets.OpenPictures(path, parsed.GetValue(size));
             var images = parsed.GetValue(count) ?? set.Count;
             if (images < 2 || images > set.Count)
                 throw new ConfigurationException($"--num {images}: must be 2 to {set.Count}, the images of {path}");

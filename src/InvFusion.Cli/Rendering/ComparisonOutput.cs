@@ -49,6 +49,7 @@ internal sealed class ComparisonOutput(string folder, bool writes)
             ["gain"] = Json(r.Gain),
             ["ssim"] = Json(r.Ssim),
             ["consistency"] = r.Consistency,
+            ["metrics"] = new JsonArray([.. r.Metrics.Select(MetricOutput.Result)]),
             ["evaluations"] = r.Evaluations,
             ["forwardCalls"] = r.ForwardCalls,
             ["inverseCalls"] = r.InverseCalls,

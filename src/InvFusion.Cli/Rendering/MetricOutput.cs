@@ -44,7 +44,7 @@ internal sealed class MetricOutput(string folder, JsonObject settings, Evaluatio
     private static string Interval(MetricResult r) =>
         double.IsFinite(r.Value.Low) ? Invariant($"{r.Value.Low:G6} to {r.Value.High:G6} ({r.Interval})") : "";
 
-    private static JsonObject Result(MetricResult r) =>
+    public static JsonObject Result(MetricResult r) =>
         new()
         {
             ["metric"] = r.Name,

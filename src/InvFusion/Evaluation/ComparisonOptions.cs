@@ -1,3 +1,4 @@
+using InvFusion.Metrics.Scores;
 using static TorchSharp.torch;
 
 namespace InvFusion.Evaluation;
@@ -19,6 +20,12 @@ public sealed record ComparisonOptions
 
     /// <summary>Where the networks are; the CPU when null.</summary>
     public Device? Device { get; init; }
+
+    /// <summary>Metrics beside PSNR, SSIM and consistency; null for none. Not owned.</summary>
+    public MetricPlan? Metrics { get; init; }
+
+    /// <summary>What there is to compute metrics of a comparison's images from.</summary>
+    public MetricNeeds Given => MetricNeeds.Truth | MetricNeeds.Measurement | (SigmaY == 0 ? MetricNeeds.Projection : MetricNeeds.None);
 
     /// <summary>Checks every value.</summary>
     /// <exception cref="ConfigurationException">The message names the option.</exception>

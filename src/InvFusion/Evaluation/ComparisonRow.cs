@@ -1,4 +1,5 @@
 using System.Globalization;
+using InvFusion.Metrics.Scores;
 
 namespace InvFusion.Evaluation;
 
@@ -40,6 +41,9 @@ public sealed record ComparisonRow
 
     /// <summary>Mean over images of the root mean square of y - H x, in units of images; the true image has σ_y.</summary>
     public double Consistency { get; init; }
+
+    /// <summary>The metrics of <see cref="ComparisonOptions.Metrics"/>.</summary>
+    public IReadOnlyList<MetricResult> Metrics { get; init; } = [];
 
     /// <summary>Images that H was applied to, for one image restored; features inside a network count as images.</summary>
     public double ForwardCalls { get; init; }
@@ -100,21 +104,44 @@ public sealed record ComparisonRow
     ];
 
     /// <summary>Rows as a Markdown table.</summary>
-    public static string Markdown(IEnumerable<ComparisonRow> rows) =>
-        string.Concat(
-            rows.Select(r => Table.Select(c => Text(c.Cell(r))))
-                .Prepend(Table.Select(_ => "---"))
-                .Prepend(Table.Select(c => c.Title))
+    public static string Markdown(IReadOnlyList<ComparisonRow> rows)
+    {
+        var more = MetricNames(rows).Select(name => (Title: $"{name} (95 %)", Cell: Cell(name, ShortValue)));
+        var columns = Table.Concat(more).ToArray();
+        return string.Concat(
+            rows.Select(r => columns.Select(c => Text(c.Cell(r))))
+                .Prepend(columns.Select(_ => "---"))
+                .Prepend(columns.Select(c => c.Title))
                 .Select(cells => $"| {string.Join(" | ", cells)} |\n")
         );
+    }
 
     /// <summary>Rows as CSV with a header.</summary>
-    public static string Csv(IEnumerable<ComparisonRow> rows) =>
-        string.Concat(
-            rows.Select(r => Numbers.Select(c => Text(c.Cell(r))))
-                .Prepend(Numbers.Select(c => c.Title))
+    public static string Csv(IReadOnlyList<ComparisonRow> rows)
+    {
+        var more = MetricNames(rows)
+            .SelectMany<string, (string Title, Func<ComparisonRow, FormattableString> Cell)>(name =>
+                [
+                    (name, Cell(name, r => $"{r.Value.Mean:G6}")),
+                    ($"{name}_low", Cell(name, r => $"{r.Value.Low:G6}")),
+                    ($"{name}_high", Cell(name, r => $"{r.Value.High:G6}")),
+                ]
+            );
+        var columns = Numbers.Concat(more).ToArray();
+        return string.Concat(
+            rows.Select(r => columns.Select(c => Text(c.Cell(r))))
+                .Prepend(columns.Select(c => c.Title))
                 .Select(cells => string.Join(',', cells.Select(c => $"\"{c}\"")) + "\n")
         );
+    }
+
+    private static IEnumerable<string> MetricNames(IReadOnlyList<ComparisonRow> rows) =>
+        rows.SelectMany(r => r.Metrics).Select(m => m.Name).Distinct();
+
+    private static Func<ComparisonRow, FormattableString> Cell(string name, Func<MetricResult, FormattableString> text) =>
+        row => row.Metrics.FirstOrDefault(m => m.Name == name) is { Error: null } found ? text(found) : (FormattableString)$"";
+
+    private static FormattableString ShortValue(MetricResult r) => $"{r.Value.Mean:G4} ({r.Value.Low:G4} to {r.Value.High:G4})";
 
     private static string Text(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
 }

@@ -1,5 +1,6 @@
 using InvFusion.Diffusion;
 using InvFusion.Distributed;
+using InvFusion.Metrics.Scores;
 using InvFusion.Restoration;
 using static TorchSharp.torch;
 
@@ -7,8 +8,11 @@ namespace InvFusion.Evaluation;
 
 /// <summary>The scores of one row of a comparison, image by image.</summary>
 /// <param name="images">How many images the row is of.</param>
-internal sealed class ComparisonScores(int images)
+/// <param name="metrics">More metrics, or null.</param>
+internal sealed class ComparisonScores(int images, MetricPlan? metrics) : IDisposable
 {
+    private readonly MetricTotals? _totals = metrics is null ? null : new(metrics, images);
+
     // Scores by image; what no batch has brought stays 0, so that the sum over ranks is the whole.
     private const int Columns = 6;
     private const int Scored = 0; // 1 where there are scores
@@ -60,10 +64,21 @@ internal sealed class ComparisonScores(int images)
             scores[Ssim] = ImageQuality.Ssim(restored[i], batch.Truth[i]);
             scores[Residual] = consistency[i];
         }
+        AddMetrics(batch, restored);
         _seconds += seconds;
         _restored += batch.Size;
         _forward += counts?.ForwardCalls ?? 0;
         _inverse += counts?.InverseCalls ?? batch.Size;
+    }
+
+    // Of the images that have the other scores too.
+    private void AddMetrics(DegradedImages.Batch batch, Tensor restored)
+    {
+        if (_totals is null)
+            return;
+        long[] good = [.. Enumerable.Range(0, batch.Size).Where(i => _scores[(batch.First + i) * Columns + Scored] > 0)];
+        if (good.Length > 0)
+            _totals.Add(BatchScorer.Score(metrics!, batch, restored.unsqueeze(0), good));
     }
 
     /// <summary>The row of the batches of all ranks, but for what names it.</summary>
@@ -75,6 +90,7 @@ internal sealed class ComparisonScores(int images)
         ranks.Reduce(all, Reduction.Sum);
         ranks.Reduce(totals, Reduction.Sum);
         ranks.Reduce(peak, Reduction.Max);
+        _totals?.Reduce(ranks);
         var rows = Enumerable.Range(0, images).Select(i => all[(i * Columns)..((i + 1) * Columns)]).ToArray();
         double[] Values(int column) => [.. rows.Where(r => r[Scored] > 0).Select(r => r[column])];
         return named with
@@ -90,10 +106,14 @@ internal sealed class ComparisonScores(int images)
             Gain = Estimate.Of(Values(Gain)),
             Ssim = Estimate.Of(Values(Ssim)),
             Consistency = Values(Residual).DefaultIfEmpty(double.NaN).Average(),
+            Metrics = _totals?.Results() ?? [],
             ForwardCalls = totals[1] / totals[3],
             InverseCalls = totals[2] / totals[3],
             SecondsPerImage = totals[0] / totals[3],
             PeakMegabytes = peak[0],
         };
     }
+
+    /// <inheritdoc/>
+    public void Dispose() => _totals?.Dispose();
 }

@@ -91,7 +91,7 @@ public sealed class MethodComparison
         PeakMemory.Mark();
         var wanted = Math.Min(count ?? _options.Count, _options.Count);
         var project = contestant.Project && _options.SigmaY == 0;
-        var scores = new ComparisonScores(wanted);
+        using var scores = new ComparisonScores(wanted, _options.Metrics);
         foreach (var batch in _images.Read(wanted, _ranks))
         {
             using var scope = NewDisposeScope();
@@ -118,7 +118,7 @@ public sealed class MethodComparison
     {
         using var noGrad = no_grad();
         PeakMemory.Mark();
-        var scores = new ComparisonScores(_options.Count);
+        using var scores = new ComparisonScores(_options.Count, _options.Metrics);
         var all = new double[_options.Count];
         foreach (var batch in _images.Read(_options.Count, _ranks))
         {

@@ -53,6 +53,4 @@ internal static class CaseKinds
 
     /// <summary>The kind of a case, or null when no line fits.</summary>
     public static CaseKind? Find(string name) => All.FirstOrDefault(kind => kind.Matches(name));
-
-    private static CaseKind Later(string pattern, string what) => new(pattern, null, $"{what}: not in this version");
 }

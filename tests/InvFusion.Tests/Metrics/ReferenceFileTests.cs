@@ -47,7 +47,7 @@ public sealed class ReferenceFileTests : IDisposable
         using var read = ReferenceFile.Load(_folder["edm.npz"]);
         var entry = Assert.Single(read.Entries);
         Assert.Equal("inception-tf1", entry.Key);
-        Assert.Equal(0.5, entry.Value.Statistics.Covariance[0, 1].ToDouble());
+        Assert.Equal(0.5, entry.Value.Statistics.Covariance[0, 1].item<double>());
         Assert.Null(entry.Value.Sample);
         Assert.Contains("kernel", read.Problem("inception-tf1", kernel: true), StringComparison.Ordinal);
         Assert.Null(read.Problem("inception-tf1", kernel: false));

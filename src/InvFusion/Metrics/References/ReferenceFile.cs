@@ -104,7 +104,11 @@ public static class ReferenceFile
         return tensor(features.ToSingles()).view(features.Shape).clone().DetachFromDisposeScope();
     }
 
-    private static double[] Doubles(Tensor values) => values.contiguous().data<double>().ToArray();
+    private static double[] Doubles(Tensor values)
+    {
+        using var contiguous = values.contiguous();
+        return contiguous.data<double>().ToArray();
+    }
 
     private static bool IsPickle(string path)
     {

@@ -59,14 +59,9 @@ public abstract class EvaluatedImages
         string[] bad = [.. finite.Index().Where(f => !f.Item).Select(f => failures[f.Index] ?? $"image {first + f.Index} is not finite")];
         if (good.Length == 0)
             return BatchScorer.Score(plan, null, [], bad);
+        if (batch is not null)
+            return BatchScorer.Score(plan, batch, samples, good, bad);
         var index = tensor(good, device: samples.device);
-        using var op = batch?.Operator.Select(good);
-        var scored = new ScoredImages(samples.index_select(1, index))
-        {
-            Truth = batch?.Truth.index_select(0, index),
-            Operator = op,
-            Measurements = batch?.Measurements.index_select(0, index),
-        };
-        return BatchScorer.Score(plan, scored, [.. good.Select(i => first + (int)i)], bad);
+        return BatchScorer.Score(plan, new(samples.index_select(1, index)), [.. good.Select(i => first + (int)i)], bad);
     }
 }

@@ -1,4 +1,5 @@
 using InvFusion.Diffusion;
+using InvFusion.Evaluation;
 using static TorchSharp.torch;
 
 namespace InvFusion.Metrics.Scores;
@@ -17,6 +18,8 @@ internal static class BatchScorer
         using var noGrad = no_grad();
         var width = 2 * plan.ImageMetrics.Count;
         var scores = new double[images.Length * width];
+        if (batch is not null && (plan.ImageMetrics.Any(m => m.Projected) || plan.SetMetrics.Any(m => m.Projected)))
+            _ = batch.Projection; // made here, so that it lives as long as this scope
         if (batch is not null)
             foreach (var (m, metric) in plan.ImageMetrics.Index())
             foreach (var (i, score) in metric.Score(batch, plan.Tools).Index())
@@ -28,6 +31,26 @@ internal static class BatchScorer
             Features = plan.FeatureKeys.ToDictionary(key => key, key => batch is null ? [] : Vectors(plan, batch, key)),
             Failures = failures,
         };
+    }
+
+    /// <summary>Scores some of the images of a batch.</summary>
+    /// <param name="plan">The metrics.</param>
+    /// <param name="batch">Truth and measurements of the whole batch.</param>
+    /// <param name="samples"><c>[K, B, C, H, W]</c>.</param>
+    /// <param name="chosen">Which of the batch; all their samples are finite.</param>
+    /// <param name="failures">A line for each other image.</param>
+    public static BatchScores Score(MetricPlan plan, DegradedImages.Batch batch, Tensor samples, long[] chosen, params string[] failures)
+    {
+        using var scope = NewDisposeScope();
+        var index = tensor(chosen, device: samples.device);
+        using var op = batch.Operator.Select(chosen);
+        var scored = new ScoredImages(samples.index_select(1, index))
+        {
+            Truth = batch.Truth.index_select(0, index),
+            Operator = op,
+            Measurements = batch.Measurements.index_select(0, index),
+        };
+        return Score(plan, scored, [.. chosen.Select(i => batch.First + (int)i)], failures);
     }
 
     private static float[] Vectors(MetricPlan plan, ScoredImages batch, FeatureKey key)

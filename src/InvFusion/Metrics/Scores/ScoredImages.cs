@@ -5,12 +5,11 @@ using static TorchSharp.torch;
 namespace InvFusion.Metrics.Scores;
 
 /// <summary>
-/// Finite images of a batch with all that metrics look at. What is computed on demand belongs to the dispose scope that is open then; nothing given is owned.
+/// Finite images of a batch with all that metrics look at. What it makes belongs to the dispose scope that is open then; nothing given is owned.
 /// </summary>
 /// <param name="samples"><c>[K, B, C, H, W]</c> in [-1, 1]; metrics of single images take the first of the K.</param>
 public sealed class ScoredImages(Tensor samples)
 {
-    private Tensor? _images;
     private Tensor? _measured;
     private ScoredImages? _projection;
 
@@ -30,7 +29,7 @@ public sealed class ScoredImages(Tensor samples)
     public Tensor? Measurements { get; init; }
 
     /// <summary>The first sample of each image, <c>[B, C, H, W]</c>.</summary>
-    public Tensor Images => _images ??= samples[0];
+    public Tensor Images { get; } = samples[0];
 
     /// <summary>H x of <see cref="Images"/>, <c>[B, 1, O]</c>.</summary>
     public Tensor Measured => _measured ??= Operator!.Apply(Images.unsqueeze(1));
