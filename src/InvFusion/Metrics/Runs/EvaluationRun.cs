@@ -46,6 +46,7 @@ public static class EvaluationRun
         using var totals = new MetricTotals(plan, images.Count);
         var failures = new List<string>();
         var evaluations = images.Contestant.Evaluations * images.Samples;
+        var total = (double)images.Count * evaluations;
         foreach (var (done, batch) in mine.Index())
         {
             cancellation.ThrowIfCancellationRequested();
@@ -56,20 +57,20 @@ public static class EvaluationRun
                 scores = store.Load(first);
             else
             {
-                var told = progress is null ? null : new Progress(progress, done, mine.Length, evaluations, size);
+                var told = progress is null ? null : new Progress(progress, done, mine.Length, evaluations, total);
                 scores = images.Score(plan, first, size, told, cancellation);
                 store.Save(first, scores);
             }
             totals.Add(scores);
             failures.AddRange(scores.Failures);
-            progress?.Report(((done + 1.0) / mine.Length * images.Count * evaluations, (double)images.Count * evaluations));
+            progress?.Report(((done + 1.0) / mine.Length * total, total));
         }
         totals.Reduce(ranks);
         return new(totals.Results(), totals.Images, failures, batches, (int)resumed[0]);
     }
 
     // Evaluations of one sample after the other of a batch; the shares of all batches count alike.
-    private sealed class Progress(IProgress<(double Done, double Total)> target, int done, int batches, int evaluations, int size)
+    private sealed class Progress(IProgress<(double Done, double Total)> target, int done, int batches, int evaluations, double total)
         : IProgress<SamplingProgress>
     {
         private int _seen;
@@ -77,8 +78,7 @@ public static class EvaluationRun
         public void Report(SamplingProgress value)
         {
             _seen++;
-            var total = (double)batches * size * evaluations;
-            target.Report((((double)done + (double)_seen / evaluations) / batches * total, total));
+            target.Report(((done + (double)_seen / evaluations) / batches * total, total));
         }
     }
 }
