@@ -12,6 +12,7 @@ internal static class CommandTable
             DegradeCommand.Create(),
             CompareCommand.Create(),
             TrainCommand.Create(),
+            TrainFeaturesCommand.Create(),
             DatasetCommand.Create(),
             ModelCommand.Create(),
             BenchCommand.Create(),
