@@ -50,9 +50,7 @@ public sealed class IdxSet : IImageSet
             throw new DataFormatException($"{path}: its images are {sizes[2]}x{sizes[1]}; square ones are wanted");
         var labelFile = Path.Combine(
             Path.GetDirectoryName(path) ?? "",
-            Path.GetFileName(path)
-                .Replace("images", "labels", StringComparison.Ordinal)
-                .Replace("idx3", "idx1", StringComparison.Ordinal)
+            Path.GetFileName(path).Replace("images", "labels", StringComparison.Ordinal).Replace("idx3", "idx1", StringComparison.Ordinal)
         );
         if (!File.Exists(labelFile))
             return new(pixels, sizes[0], sizes[1], null);
@@ -83,10 +81,7 @@ public sealed class IdxSet : IImageSet
             stream.ReadExactly(header);
             if (BinaryPrimitives.ReadUInt32BigEndian(header) is var found && found != magic)
                 throw new DataFormatException($"{path}: starts with {found:x8}, an IDX file of this kind with {magic:x8}");
-            int[] sizes =
-            [
-                .. Enumerable.Range(0, dimensions).Select(i => BinaryPrimitives.ReadInt32BigEndian(header.AsSpan(4 + 4 * i))),
-            ];
+            int[] sizes = [.. Enumerable.Range(0, dimensions).Select(i => BinaryPrimitives.ReadInt32BigEndian(header.AsSpan(4 + 4 * i)))];
             var length = sizes.Aggregate(1.0, (product, size) => product * Math.Max(size, 0));
             if (length is < 1 or > MaxBytes)
                 throw new DataFormatException($"{path}: claims {string.Join("x", sizes)} bytes; 1 to {MaxBytes} can be read");

@@ -29,7 +29,9 @@ public static class SmallFeatureFile
     {
         using var file = SafetensorsFile.Open(path);
         if (!file.Metadata.TryGetValue(Key, out var architecture))
-            throw new DataFormatException($"{path}: has no '{Key}' in its metadata, so it is no feature network; 'train-features' makes one");
+            throw new DataFormatException(
+                $"{path}: has no '{Key}' in its metadata, so it is no feature network; 'train-features' makes one"
+            );
         if (architecture != Architecture)
             throw new DataFormatException(
                 $"{path}: is a feature network '{architecture}', this program reads '{Architecture}'; train it again with 'train-features'"
