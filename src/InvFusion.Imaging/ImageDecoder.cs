@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Runtime.Intrinsics;
+using InvFusion.Imaging.Jpeg;
 using SkiaSharp;
 
 namespace InvFusion.Imaging;
@@ -74,6 +75,8 @@ public static class ImageDecoder
         var (width, height) = (codec.Info.Width, codec.Info.Height);
         if ((long)width * height > MaxPixels)
             throw new DataFormatException($"{name}: {width}x{height} is more than {MaxPixels} pixels; shrink it first");
+        if (codec.EncodedFormat == SKEncodedImageFormat.Jpeg && JpegDecoder.TryDecode(content) is { } image)
+            return Orientation.Apply(image, codec.EncodedOrigin);
         // No colour space: values stay as stored. Unpremultiplied: dropping alpha then leaves the stored colour.
         var info = new SKImageInfo(width, height, SKColorType.Rgba8888, SKAlphaType.Unpremul, null);
         // Memory of a pool: fresh pages for every image would cost as much as a tenth of the decoding.

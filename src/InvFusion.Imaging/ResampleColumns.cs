@@ -13,25 +13,20 @@ internal static class ResampleColumns
         var weights = new ResampleWeights(image.Width, width, filter);
         var result = RgbImage.Unset(width, image.Height, image.Channels);
         var (from, to) = (image.Width * image.Channels, width * image.Channels);
-        var colour = vectorised && image.Channels == 3;
-        // A pixel is read with one byte behind it; behind the last row there is none.
-        var last = colour ? new byte[from + 1] : [];
-        for (var y = 0; y < image.Height; y++)
+        if (!vectorised || image.Channels != 3)
         {
-            var source = image.Pixels.AsSpan(y * from);
-            var target = result.Pixels.AsSpan(y * to, to);
-            if (!colour)
-            {
-                SumPlain(source, weights, target, image.Channels);
-                continue;
-            }
-            if (y == image.Height - 1)
-            {
-                source.CopyTo(last);
-                source = last;
-            }
-            SumColours(source, weights, target);
+            for (var y = 0; y < image.Height; y++)
+                SumPlain(image.Pixels.AsSpan(y * from, from), weights, result.Pixels.AsSpan(y * to, to), image.Channels);
+            return result;
         }
+        // A pixel is read and written with one byte behind it: that of the next row, which is still to be written; but behind the last row there is none.
+        var last = image.Height - 1;
+        for (var y = 0; y < last; y++)
+            SumColours(image.Pixels.AsSpan(y * from, from + 1), weights, result.Pixels.AsSpan(y * to, to + 1));
+        var (source, target) = (new byte[from + 1], new byte[to + 1]);
+        image.Pixels.AsSpan(last * from).CopyTo(source);
+        SumColours(source, weights, target);
+        target.AsSpan(0, to).CopyTo(result.Pixels.AsSpan(last * to));
         return result;
     }
 
@@ -51,21 +46,25 @@ internal static class ResampleColumns
     private static void SumColours(ReadOnlySpan<byte> row, ResampleWeights weights, Span<byte> target)
     {
         ref var source = ref MemoryMarshal.GetReference(row);
-        for (var x = 0; x < target.Length / 3; x++)
+        ref var result = ref MemoryMarshal.GetReference(target);
+        var width = (target.Length - 1) / 3;
+        var reach = weights.Taps(width - 1, out var start).Length + start; // no position before reaches farther
+        if (3 * reach >= row.Length)
+            throw new ArgumentException("the taps reach over the row", nameof(row)); // what follows is not checked
+        var bytesOfInts = Vector128.Create((byte)0, 4, 8, 12, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
+        for (var x = 0; x < width; x++)
         {
             var taps = weights.Taps(x, out var first);
-            if ((first + taps.Length) * 3 >= row.Length)
-                throw new ArgumentException("the taps reach over the row", nameof(row)); // the reads below are not checked
             var sum = Vector128.Create(Resampler.Half);
-            ref var pixel = ref Unsafe.Add(ref source, first * 3);
-            for (var k = 0; k < taps.Length; k++)
+            ref var pixel = ref Unsafe.Add(ref source, 3 * first);
+            foreach (var tap in taps)
             {
-                var bytes = Vector128.CreateScalarUnsafe(Unsafe.ReadUnaligned<uint>(ref Unsafe.Add(ref pixel, 3 * k))).AsByte();
-                sum += Vector128.WidenLower(Vector128.WidenLower(bytes)).AsInt32() * Vector128.Create(taps[k]);
+                var bytes = Vector128.CreateScalarUnsafe(Unsafe.ReadUnaligned<uint>(ref pixel)).AsByte();
+                sum += Vector128.WidenLower(Vector128.WidenLower(bytes)).AsInt32() * Vector128.Create(tap);
+                pixel = ref Unsafe.Add(ref pixel, 3);
             }
             sum = Vector128.Min(Vector128.Max(sum >> ResampleWeights.Bits, Vector128<int>.Zero), Vector128.Create(255));
-            var at = 3 * x;
-            (target[at], target[at + 1], target[at + 2]) = ((byte)sum[0], (byte)sum[1], (byte)sum[2]);
+            Unsafe.WriteUnaligned(ref Unsafe.Add(ref result, 3 * x), Vector128.Shuffle(sum.AsByte(), bytesOfInts).AsUInt32().ToScalar());
         }
     }
 }
