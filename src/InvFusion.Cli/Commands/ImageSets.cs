@@ -18,7 +18,8 @@ internal static class ImageSets
 
     /// <summary>The same, for commands that measure the errors of pictures.</summary>
     /// <exception cref="ConfigurationException">The set holds latents.</exception>
-    public static IImageSet OpenPictures(string path, NetworkConfiguration network) => OpenPictures(path, network.Resolution, network.Channels);
+    public static IImageSet OpenPictures(string path, NetworkConfiguration network) =>
+        OpenPictures(path, network.Resolution, network.Channels);
 
     /// <summary>As above, for commands that look at pictures.</summary>
     public static IImageSet OpenPictures(string path, int size, int channels)

@@ -25,7 +25,7 @@ public sealed record Manifest
     /// <summary>How images became squares, a name of <see cref="Imaging.CropMode"/>; empty where they were squares.</summary>
     public required string Crop { get; init; }
 
-    /// <summary>SHA-256 of the pixels as used, image after image <c>[Channels, Size, Size]</c>, in hexadecimal; a prepared set and the folder it was made of give the same.</summary>
+    /// <summary>SHA-256 of the pixels (or latents) as used, image after image, in hexadecimal; a prepared set and the folder it was made of give the same.</summary>
     public required string Sha256 { get; init; }
 
     /// <summary>The names of the images, in the order of their use.</summary>
@@ -73,7 +73,7 @@ public sealed record Manifest
         ArgumentNullException.ThrowIfNull(set);
         var used = indices ?? [.. Enumerable.Range(0, set.Count)];
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        var image = new byte[set.Channels * set.Size * set.Size];
+        var image = new byte[set.StoredBytes()];
         foreach (var index in used)
         {
             cancellation.ThrowIfCancellationRequested();

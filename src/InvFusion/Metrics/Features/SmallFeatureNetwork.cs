@@ -40,7 +40,15 @@ public sealed class SmallFeatureNetwork : nn.Module<Tensor, Tensor>
     {
         ArgumentNullException.ThrowIfNull(images);
         using var scope = NewDisposeScope();
-        var values = images.to_type(ScalarType.Float32) / 127.5 - 1;
+        return Fit(images.to_type(ScalarType.Float32) / 127.5 - 1).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>The same of images in [-1, 1].</summary>
+    /// <param name="values"><c>[B, 3 or 1, H, W]</c> float32.</param>
+    /// <returns><c>[B, 3, 64, 64]</c>.</returns>
+    internal static Tensor Fit(Tensor values)
+    {
+        using var scope = NewDisposeScope();
         if (values.shape[2] != Side || values.shape[3] != Side)
             values = nn.functional.interpolate(
                 values,
@@ -49,7 +57,7 @@ public sealed class SmallFeatureNetwork : nn.Module<Tensor, Tensor>
                 align_corners: false,
                 antialias: true
             );
-        return values.expand(-1, 3, -1, -1).contiguous().MoveToOuterDisposeScope();
+        return values.expand(-1, 3, -1, -1).clone().MoveToOuterDisposeScope();
     }
 
     /// <summary>Features of prepared images.</summary>

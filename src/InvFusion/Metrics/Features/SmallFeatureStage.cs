@@ -1,4 +1,3 @@
-using InvFusion.Modules;
 using TorchSharp.Modules;
 using TorchSharp.Utils;
 using static TorchSharp.torch;
@@ -13,20 +12,15 @@ internal sealed class SmallFeatureStage : nn.Module<Tensor, Tensor>
     [ComponentName(Name = "conv")]
     private readonly Conv2d _conv;
 
-    // Not TorchSharp's GroupNorm: version 0.107 leaves its weights uninitialised.
-    [ComponentName(Name = "norm_weight")]
-    private readonly Parameter _weight;
-
-    [ComponentName(Name = "norm_bias")]
-    private readonly Parameter _bias;
+    [ComponentName(Name = "norm")]
+    private readonly Autoencoding.GroupNorm _norm;
 
     /// <summary>Creates the stage; a kernel of 3 or 4, padded by 1, with step 2 halves an even side.</summary>
     public SmallFeatureStage(int inputs, int outputs, int kernel)
         : base(nameof(SmallFeatureStage))
     {
         _conv = nn.Conv2d(inputs, outputs, kernel, stride: 2, padding: 1, bias: false);
-        _weight = Parameters.Create(ones(outputs));
-        _bias = Parameters.Create(0, outputs);
+        _norm = new(Groups, outputs);
         RegisterComponents();
     }
 
@@ -34,6 +28,6 @@ internal sealed class SmallFeatureStage : nn.Module<Tensor, Tensor>
     public override Tensor forward(Tensor input)
     {
         using var scope = NewDisposeScope();
-        return nn.functional.group_norm(_conv.call(input), Groups, _weight, _bias).relu().MoveToOuterDisposeScope();
+        return _norm.call(_conv.call(input)).relu().MoveToOuterDisposeScope();
     }
 }

@@ -149,5 +149,5 @@ public static class FeatureTrainer
     }
 
     private static Tensor Images(ImageBatch batch, IImageSet set) =>
-        SmallFeatureNetwork.Prepare(tensor(batch.Pixels).view(batch.Count, set.Channels, set.Size, set.Size));
+        SmallFeatureNetwork.Fit(tensor(batch.Values).view(batch.Count, set.Channels, set.Size, set.Size));
 }
