@@ -6,7 +6,7 @@ namespace InvFusion.Imaging;
 /// <remarks>Other libraries round or filter otherwise, and that moves Fréchet distances.</remarks>
 public static class Resampler
 {
-    private const int Half = 1 << (ResampleWeights.Bits - 1);
+    internal const int Half = 1 << (ResampleWeights.Bits - 1);
 
     /// <summary>The image in another size.</summary>
     /// <param name="image">The source, <c>[h, w, C]</c>.</param>
@@ -22,16 +22,16 @@ public static class Resampler
         ArgumentNullException.ThrowIfNull(image);
         ArgumentOutOfRangeException.ThrowIfLessThan(width, 1);
         ArgumentOutOfRangeException.ThrowIfLessThan(height, 1);
-        // A pass that keeps the size is the identity. Transposed, the pass along a row is a pass along columns, where neighbours in memory share their weights.
+        // A pass that keeps the size is the identity.
         if (width != image.Width)
-            image = Transpose(ResizeRows(Transpose(image), width, filter, vectorised));
+            image = ResampleColumns.Resize(image, width, filter, vectorised);
         return height != image.Height ? ResizeRows(image, height, filter, vectorised) : image;
     }
 
     private static RgbImage ResizeRows(RgbImage image, int height, ResampleFilter filter, bool vectorised)
     {
         var weights = new ResampleWeights(image.Height, height, filter);
-        var result = new RgbImage(image.Width, height, image.Channels);
+        var result = RgbImage.Unset(image.Width, height, image.Channels);
         var stride = image.Width * image.Channels;
         for (var y = 0; y < height; y++)
         {
@@ -84,19 +84,4 @@ public static class Resampler
 
     private static Vector<uint> ToByteRange(Vector<int> sum) =>
         Vector.AsVectorUInt32(Vector.Min(Vector.Max(sum >> ResampleWeights.Bits, Vector<int>.Zero), new Vector<int>(255)));
-
-    private static RgbImage Transpose(RgbImage image)
-    {
-        var result = new RgbImage(image.Height, image.Width, image.Channels);
-        var (source, target, channels) = (image.Pixels, result.Pixels, image.Channels);
-        for (var y = 0; y < image.Height; y++)
-        for (var x = 0; x < image.Width; x++)
-        {
-            var from = (y * image.Width + x) * channels;
-            var to = (x * image.Height + y) * channels;
-            for (var c = 0; c < channels; c++)
-                target[to + c] = source[from + c];
-        }
-        return result;
-    }
 }

@@ -26,6 +26,10 @@ public sealed class RgbImage
     public RgbImage(int width, int height, int channels = 3)
         : this(width, height, channels, new byte[checked(width * height * channels)]) { }
 
+    /// <summary>An image whose pixels are still to be written, all of them.</summary>
+    internal static RgbImage Unset(int width, int height, int channels = 3) =>
+        new(width, height, channels, GC.AllocateUninitializedArray<byte>(checked(width * height * channels)));
+
     /// <summary>Pixels in a row.</summary>
     public int Width { get; }
 
@@ -44,7 +48,7 @@ public sealed class RgbImage
     {
         if (x < 0 || y < 0 || width < 1 || height < 1 || x > Width - width || y > Height - height)
             throw new ArgumentException($"{width}x{height} at {x},{y} is not inside an image of {Width}x{Height}");
-        var result = new RgbImage(width, height, Channels);
+        var result = Unset(width, height, Channels);
         for (var row = 0; row < height; row++)
             Pixels.AsSpan(((y + row) * Width + x) * Channels, width * Channels).CopyTo(result.Pixels.AsSpan(row * width * Channels));
         return result;

@@ -1,3 +1,5 @@
+using InvFusion.Testing;
+
 namespace InvFusion.Imaging.Tests;
 
 public class ImageDecoderTests

@@ -21,7 +21,8 @@ internal static class BenchCommand
         "motion:stride=2,seed=5",
     ];
 
-    public static Command Create() => new("bench", "Measures the program's methods") { Posterior(), DirectionBenchCommand.Create() };
+    public static Command Create() =>
+        new("bench", "Measures the program's methods and parts") { Posterior(), DirectionBenchCommand.Create(), BenchDataCommand.Create() };
 
     private static Command Posterior()
     {

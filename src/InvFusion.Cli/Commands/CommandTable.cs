@@ -14,6 +14,7 @@ internal static class CommandTable
             MetricsCommand.Create(),
             FetchWeightsCommand.Create(),
             TrainCommand.Create(),
+            TrainFeaturesCommand.Create(),
             DatasetCommand.Create(),
             ModelCommand.Create(),
             BenchCommand.Create(),

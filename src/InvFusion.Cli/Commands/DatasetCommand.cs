@@ -16,7 +16,7 @@ internal static class DatasetCommand
     private static Command Prepare()
     {
         var options = new SharedOptions();
-        var source = new Argument<string>("source") { Description = "A folder or zip of images" };
+        var source = new Argument<string>("source") { Description = $"A folder or zip of images, or {DatasetLayouts.Usage}" };
         var target = new Argument<string>("target") { Description = "The file to write" };
         var size = new Option<int>("--size") { Description = "Side of the images in pixels", Required = true };
         var crop = new Option<CropMode>("--crop") { Description = "Adm (as ImageNet's), Lanczos, Box or Bicubic" };
@@ -64,6 +64,7 @@ internal static class DatasetCommand
                     "images",
                     p => DatasetPreparer.Prepare(images, path, prepare, new ImageProgress(p), cancellation)
                 );
+                Manifest.Of(header).Save(path + Manifest.Extension);
                 foreach (var name in header.Broken)
                     reporter.Line($"left out: {name}");
                 reporter.Line(
@@ -80,7 +81,7 @@ internal static class DatasetCommand
     private static Command Info()
     {
         var options = new SharedOptions();
-        var source = new Argument<string>("source") { Description = "A folder, a zip or a prepared set" };
+        var source = new Argument<string>("source") { Description = $"A folder, a zip, a prepared set, or {DatasetLayouts.Usage}" };
         var command = new Command("info", "Counts, sizes and broken files by name") { source };
         options.AddOutput(command);
         command.Add(options.Json);

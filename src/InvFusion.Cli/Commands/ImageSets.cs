@@ -6,22 +6,29 @@ using InvFusion.Models;
 
 namespace InvFusion.Cli.Commands;
 
-/// <summary>Opens the images that a user names for a network.</summary>
+/// <summary>Opens the images that a user names.</summary>
 internal static class ImageSets
 {
     private const int HashedImages = 16;
 
-    /// <summary>A prepared set, or a folder or zip whose images are cropped to the network's size as they are read.</summary>
-    public static IImageSet Open(string path, NetworkConfiguration network) =>
-        CachedDataset.IsCached(path)
-            ? CachedDataset.Open(path)
-            : new ResizedSet(ImageSource.Open(path), network.Resolution, CropMode.Adm, network.Channels);
+    /// <summary>A prepared set, an IDX file, or a folder or zip whose images are cropped to the network's size as they are read.</summary>
+    public static IImageSet Open(string path, NetworkConfiguration network) => Open(path, network.Resolution, network.Channels);
+
+    /// <summary>As above; a prepared set and an IDX file keep their own size and channels.</summary>
+    public static IImageSet Open(string path, int size, int channels) =>
+        CachedDataset.IsCached(path) ? CachedDataset.Open(path)
+        : IdxSet.IsIdx(path) ? IdxSet.Open(path)
+        : new ResizedSet(ImageSource.Open(path), size, CropMode.Adm, channels);
 
     /// <summary>The same, for commands that measure the errors of pictures.</summary>
     /// <exception cref="ConfigurationException">The set holds latents.</exception>
-    public static IImageSet OpenPictures(string path, NetworkConfiguration network)
+    public static IImageSet OpenPictures(string path, NetworkConfiguration network) =>
+        OpenPictures(path, network.Resolution, network.Channels);
+
+    /// <summary>As above, for commands that look at pictures.</summary>
+    public static IImageSet OpenPictures(string path, int size, int channels)
     {
-        var set = Open(path, network);
+        var set = Open(path, size, channels);
         if (set.Latents is null)
             return set;
         set.Dispose();

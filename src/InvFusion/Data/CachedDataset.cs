@@ -36,6 +36,9 @@ public sealed class CachedDataset : IImageSet
     /// <inheritdoc/>
     public int ClassCount => Header.ClassCount;
 
+    /// <inheritdoc/>
+    public ImageOrigin Origin => new(Header.Source, Header.Crop, index => Header.FileBytes.Length > 0 ? Header.FileBytes[index] : -1);
+
     /// <summary>Opens a file that <see cref="DatasetPreparer"/> wrote. The header is checked; for the pixels call <see cref="Verify"/>.</summary>
     /// <param name="path">The file.</param>
     /// <exception cref="DataFormatException">It is missing, no cached set, truncated or damaged.</exception>

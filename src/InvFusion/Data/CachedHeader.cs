@@ -27,6 +27,9 @@ public sealed record CachedHeader
     /// <summary>Names of the images in the source.</summary>
     public required string[] Names { get; init; }
 
+    /// <summary>Bytes of the file of each image; empty in files of before.</summary>
+    public long[] FileBytes { get; init; } = [];
+
     /// <summary>Class of each image; empty without labels.</summary>
     public required int[] Labels { get; init; }
 
@@ -53,5 +56,6 @@ public sealed record CachedHeader
         && Size <= (Latents is null ? 16384 : 1024)
         && ImageBytes * Count == pixelBytes
         && Names.Length == Count
+        && (FileBytes.Length == Count || FileBytes.Length == 0)
         && (Labels.Length == Count ? Labels.All(k => k >= 0 && k < ClassCount) : Labels.Length == 0 && ClassCount == 0);
 }

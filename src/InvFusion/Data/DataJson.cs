@@ -9,4 +9,5 @@ namespace InvFusion.Data;
     RespectNullableAnnotations = true
 )]
 [JsonSerializable(typeof(CachedHeader))]
+[JsonSerializable(typeof(Manifest))]
 internal sealed partial class DataJson : JsonSerializerContext;

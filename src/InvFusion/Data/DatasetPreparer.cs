@@ -145,6 +145,7 @@ public static class DatasetPreparer
             Sha256 = sha256,
             Source = Path.GetFileName(Path.TrimEndingDirectorySeparator(source.Description)),
             Names = [.. written.Select(i => source.Names[i])],
+            FileBytes = [.. written.Select(source.FileLength)],
             Labels = source.ClassCount == 0 ? [] : [.. written.Select(source.Label)],
             ClassCount = source.ClassCount,
             Skipped = [.. source.Skipped],

@@ -52,4 +52,16 @@ public sealed class FolderSource : ImageSource
             throw new DataFormatException($"{Description}: {name}: cannot be read ({e.Message.TrimEnd('.')})", e);
         }
     }
+
+    private protected override long LengthOf(string name)
+    {
+        try
+        {
+            return new FileInfo(Path.Combine(_folder, name)).Length;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new DataFormatException($"{Description}: {name}: cannot be read ({e.Message.TrimEnd('.')})", e);
+        }
+    }
 }

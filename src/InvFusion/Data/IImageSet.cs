@@ -24,6 +24,9 @@ public interface IImageSet : IDisposable
     /// <summary>The class of an image, or -1 without labels.</summary>
     int Label(int index);
 
+    /// <summary>Where the images come from, for a <see cref="Manifest"/>.</summary>
+    ImageOrigin Origin => ImageOrigin.Unknown;
+
     /// <summary>What the latents are of; null for a set of pixels.</summary>
     LatentDescription? Latents => null;
 

@@ -18,11 +18,14 @@ public interface IImageSource : IDisposable
     /// <summary>Files that are not images by their extension, sorted; <c>dataset.json</c> is not among them.</summary>
     IReadOnlyList<string> Skipped { get; }
 
-    /// <summary>Number of classes of <c>dataset.json</c>; 0 without labels.</summary>
+    /// <summary>Number of classes; 0 without labels.</summary>
     int ClassCount { get; }
 
     /// <summary>The class of an image, or -1 without labels.</summary>
     int Label(int index);
+
+    /// <summary>Bytes of the file of an image.</summary>
+    long FileLength(int index);
 
     /// <summary>Decodes an image.</summary>
     /// <exception cref="DataFormatException">The file is damaged; the message names it.</exception>

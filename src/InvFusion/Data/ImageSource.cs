@@ -8,7 +8,7 @@ public abstract class ImageSource : IImageSource
     /// <summary>The file of a source that holds its labels.</summary>
     public const string LabelFile = "dataset.json";
 
-    private static readonly string[] Extensions = [".png", ".jpg", ".jpeg", ".webp", ".bmp"];
+    private static readonly string[] Extensions = [".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff"];
 
     private string[] _names = [];
     private string[] _skipped = [];
@@ -34,17 +34,23 @@ public abstract class ImageSource : IImageSource
     /// <inheritdoc/>
     public int Label(int index) => _labels[index];
 
-    /// <summary>Opens a folder, or a <c>.zip</c> file.</summary>
-    /// <param name="path">What the user named.</param>
+    /// <summary>Opens a folder, a <c>.zip</c> file, or a part of a known data set, see <see cref="DatasetLayouts"/>.</summary>
+    /// <param name="path">What the user named: a path, or the name of a part, a colon and a path, such as <c>ffhq-test:images</c>.</param>
     /// <exception cref="DataFormatException">There is no such thing, it holds no image, or its labels are wrong.</exception>
-    public static ImageSource Open(string path)
+    public static IImageSource Open(string path)
     {
         if (Directory.Exists(path))
             return new FolderSource(path);
-        if (!File.Exists(path))
-            throw new DataFormatException($"{path}: no such folder or file; name a folder of images or a zip of them");
-        return new ZipSource(path);
+        if (File.Exists(path))
+            return new ZipSource(path);
+        return DatasetLayouts.TryOpen(path)
+            ?? throw new DataFormatException(
+                $"{path}: no such folder or file; name a folder of images, a zip of them or {DatasetLayouts.Usage}"
+            );
     }
+
+    /// <inheritdoc/>
+    public long FileLength(int index) => LengthOf(_names[index]);
 
     /// <inheritdoc/>
     public RgbImage Load(int index)
@@ -65,6 +71,9 @@ public abstract class ImageSource : IImageSource
 
     /// <summary>The content of a file of the source; errors name it.</summary>
     private protected abstract byte[] ReadFile(string name);
+
+    /// <summary>The length of a file of the source.</summary>
+    private protected abstract long LengthOf(string name);
 
     /// <summary>Sorts the files into images, labels and others. Called once by the constructor of a source.</summary>
     /// <param name="files">All files, relative names with forward slashes.</param>

@@ -33,6 +33,10 @@ public sealed class ResizedSet(IImageSource source, int size, CropMode crop = Cr
     public int Label(int index) => source.Label(index);
 
     /// <inheritdoc/>
+    public ImageOrigin Origin =>
+        new(Path.GetFileName(Path.TrimEndingDirectorySeparator(source.Description)), crop.ToString(), source.FileLength);
+
+    /// <inheritdoc/>
     public void Read(int index, Span<byte> planes)
     {
         var image = CenterCrop.Apply(source.Load(index), Size, crop);

@@ -86,6 +86,8 @@ public sealed class ZipSource : ImageSource
         }
     }
 
+    private protected override long LengthOf(string name) => _entries[name].Length;
+
     /// <inheritdoc/>
     protected override void Dispose(bool disposing)
     {

@@ -54,7 +54,7 @@ public static class NetworkFile
     /// <param name="path">Named in errors.</param>
     /// <param name="prefix">What the names begin with in the file; tensors without it are ignored.</param>
     /// <exception cref="DataFormatException">A tensor is missing, surplus or of another shape.</exception>
-    public static void CopyInto(PreconditionedNetwork network, SafetensorsFile file, string path, string prefix = "")
+    public static void CopyInto(nn.Module network, SafetensorsFile file, string path, string prefix = "")
     {
         var names = file.Tensors.Keys.Where(n => n.StartsWith(prefix, StringComparison.Ordinal)).ToDictionary(n => n[prefix.Length..]);
         StrictState.Copy(network, file, path, names, "network");

@@ -164,5 +164,5 @@ public sealed class ImageSourceTests : IDisposable
         Assert.Equal([1, 0, 2], DatasetReport.Examine(source, cancellation: TestContext.Current.CancellationToken).ClassSizes);
     }
 
-    private ImageSource Open(string folder, bool zip) => ImageSource.Open(zip ? _folder.Zip(folder) : _folder[folder]);
+    private IImageSource Open(string folder, bool zip) => ImageSource.Open(zip ? _folder.Zip(folder) : _folder[folder]);
 }

@@ -24,6 +24,13 @@ public static class Detectors
             "DINOv2 ViT-L/14",
             (weights, device) => new VisionTransformerExtractor(weights.Require("dinov2")[0], device)
         ),
+        new(
+            "small",
+            SmallFeatureExtractor.ExtractorName,
+            SmallFeatureNetwork.Width,
+            "the shipped small network, which needs no download; never to be quoted as FID",
+            (_, device) => SmallFeatureExtractor.LoadShipped(device)
+        ),
     ];
 
     /// <summary>The network of a name.</summary>

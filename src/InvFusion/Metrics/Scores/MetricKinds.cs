@@ -45,6 +45,7 @@ public static class MetricKinds
         .. Distances("fid", "kid", "inception", "Inception, input as TensorFlow 1 resized it"),
         .. Distances("fid_torch", "kid_torch", "inception-torch", "Inception, input as pytorch-fid resizes it"),
         .. Distances("fd_dinov2", "kid_dinov2", "dinov2", "DINOv2 ViT-L/14"),
+        .. Distances("fd_small", "kid_small", "small", "the shipped small network, for choosing models; never to be quoted as FID"),
     ];
 
     /// <summary>The metric of a name.</summary>

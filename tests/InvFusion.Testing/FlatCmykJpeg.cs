@@ -1,7 +1,7 @@
-namespace InvFusion.Imaging.Tests;
+namespace InvFusion.Testing;
 
 /// <summary>A baseline JPEG of 8x8 pixels of one ink mixture, in Adobe's way: four components, values inverted.</summary>
-internal static class FlatCmykJpeg
+public static class FlatCmykJpeg
 {
     /// <summary>Encodes the stored (inverted) values of the four components.</summary>
     public static byte[] Encode(byte c, byte m, byte y, byte k)

@@ -1,0 +1,112 @@
+using System.CommandLine;
+using System.Diagnostics;
+using System.Runtime.ExceptionServices;
+using System.Text.Json.Nodes;
+using InvFusion.Cli.Rendering;
+using InvFusion.Data;
+using InvFusion.Imaging;
+
+namespace InvFusion.Cli.Commands;
+
+/// <summary><c>bench data</c>: how fast images become training data.</summary>
+internal static class BenchDataCommand
+{
+    public static Command Create()
+    {
+        var options = new SharedOptions();
+        var source = new Argument<string>("source") { Description = $"A folder or zip of images, or {DatasetLayouts.Usage}" };
+        var size = new Option<int>("--size") { Description = "Side of the images in pixels", DefaultValueFactory = _ => 64 };
+        var crop = new Option<CropMode>("--crop") { Description = "Adm (as ImageNet's), Lanczos, Box or Bicubic" };
+        var passes = new Option<int>("--passes")
+        {
+            Description = "Timed passes over the images, after one that is not timed; the median counts",
+            DefaultValueFactory = _ => 5,
+        };
+        var command = new Command("data", "Images a second: decoding alone, and decoding, cropping and resizing")
+        {
+            source,
+            size,
+            crop,
+            passes,
+            options.Threads,
+        };
+        options.AddOutput(command);
+        command.Add(options.Json);
+        command.SetWork(
+            (parsed, cancellation) =>
+            {
+                var (threads, count) = (parsed.GetValue(options.Threads), parsed.GetValue(passes));
+                if (threads is < 0 or > 1024)
+                    throw new ConfigurationException($"--threads {threads}: must be 0 (all) to 1024");
+                if (count is < 1 or > 1000)
+                    throw new ConfigurationException($"--passes {count}: must be 1 to 1000");
+                using var images = ImageSource.Open(parsed.GetValue(source)!);
+                var set = new ResizedSet(images, parsed.GetValue(size), parsed.GetValue(crop)); // its source is disposed above
+                var parallel = new ParallelOptions
+                {
+                    CancellationToken = cancellation,
+                    MaxDegreeOfParallelism = threads > 0 ? threads : Environment.ProcessorCount,
+                };
+                var (decode, decodeTime) = Rate(images.Count, count, parallel, i => images.Load(i));
+                var (whole, wholeTime) = Rate(images.Count, count, parallel, i => set.Read(i, new byte[3 * set.Size * set.Size]));
+                if (parsed.GetValue(options.Json))
+                    JsonText.Print(
+                        new JsonObject
+                        {
+                            ["images"] = images.Count,
+                            ["size"] = set.Size,
+                            ["crop"] = parsed.GetValue(crop).ToString(),
+                            ["threads"] = parallel.MaxDegreeOfParallelism,
+                            ["decodePerSecond"] = decode,
+                            ["decodeAndResizePerSecond"] = whole,
+                            ["decodeProcessorMilliseconds"] = decodeTime,
+                            ["decodeAndResizeProcessorMilliseconds"] = wholeTime,
+                        }
+                    );
+                else
+                    Console.WriteLine(
+                        FormattableString.Invariant(
+                            $"{images.Count} images, {parallel.MaxDegreeOfParallelism} threads: decoding {decode:F0} a second ({decodeTime:F2} ms of a processor each), decoding and resizing to {set.Size} {whole:F0} a second ({wholeTime:F2} ms)"
+                        )
+                    );
+                return ExitCode.Success;
+            }
+        );
+        return command;
+    }
+
+    // Images a second and processor time of an image, medians of the passes; the first pass warms up code and file cache.
+    private static (double PerSecond, double Milliseconds) Rate(int images, int passes, ParallelOptions parallel, Action<int> work)
+    {
+        var (rates, times) = (new double[passes], new double[passes]);
+        for (var pass = -1; pass < passes; pass++)
+        {
+            var clock = Stopwatch.StartNew();
+            var before = Environment.CpuUsage.TotalTime;
+            ForAll(images, parallel, work);
+            if (pass < 0)
+                continue;
+            rates[pass] = images / clock.Elapsed.TotalSeconds;
+            times[pass] = (Environment.CpuUsage.TotalTime - before).TotalMilliseconds / images;
+        }
+        return (Median(rates), Median(times));
+    }
+
+    private static void ForAll(int images, ParallelOptions parallel, Action<int> work)
+    {
+        try
+        {
+            Parallel.For(0, images, parallel, work);
+        }
+        catch (AggregateException e) when (e.InnerException is InvFusionException inner)
+        {
+            ExceptionDispatchInfo.Throw(inner); // the first image that cannot be read, as one error
+        }
+    }
+
+    private static double Median(double[] values)
+    {
+        Array.Sort(values);
+        return (values[values.Length / 2] + values[(values.Length - 1) / 2]) / 2;
+    }
+}
