@@ -44,7 +44,7 @@ public sealed class IdxSetTests : IDisposable
         Refused(Images[..^1], "is truncated");
         Refused([.. Images, 0], "is longer than its header says");
         Refused([.. Labels, .. new byte[8]], "starts with 00000801");
-        Refused([.. Images[..11], 4, .. Images[12..]], "its images are 2x4");
+        Refused([.. Images[..11], 4, .. Images[12..], .. Images[16..]], "its images are 2x4");
         Refused([0, 0, 8, 3, 255, 255, 255, 255, 0, 0, 0, 2, 0, 0, 0, 2], "claims -1x2x2");
         Refused([], "is truncated");
         _folder.File("labels-idx1-ubyte", [0, 0, 8, 1, 0, 0, 0, 2, 1, 1]);
