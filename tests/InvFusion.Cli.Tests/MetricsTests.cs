@@ -146,7 +146,7 @@ public sealed class MetricsTests(CliWorld world)
         Assert.True(values[2] < 0, $"of a set and itself the unbiased estimate is below 0, this is {values[2]}");
         var uncond = (
             await world.Run(
-                $"metrics gen-uncond --net model.safetensors --ref faces.npz --metrics kid --num 3 --steps 2 --precision fp32 --outdir drawn {Weights} --json"
+                $"metrics gen-uncond --net model.safetensors --ref faces.npz --metrics kid --num 3 --steps 2 --precision fp32 --outdir scored-draws {Weights} --json"
             )
         ).Expect(0);
         Assert.True(Results(uncond.Json)[0].GetProperty("value").GetDouble() > values[2]);
