@@ -6,6 +6,8 @@ namespace InvFusion.Data;
 /// <summary>What a cached set says about itself.</summary>
 public sealed record CachedHeader
 {
+    private readonly long[]? _fileBytes;
+
     /// <summary>Number of images.</summary>
     public required int Count { get; init; }
 
@@ -28,7 +30,11 @@ public sealed record CachedHeader
     public required string[] Names { get; init; }
 
     /// <summary>Bytes of the file of each image; empty in files of before.</summary>
-    public long[] FileBytes { get; init; } = [];
+    public long[] FileBytes
+    {
+        get => _fileBytes ?? []; // what the file leaves out is set to null, whatever it was initialised with
+        init => _fileBytes = value;
+    }
 
     /// <summary>Class of each image; empty without labels.</summary>
     public required int[] Labels { get; init; }

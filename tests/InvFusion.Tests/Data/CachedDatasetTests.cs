@@ -1,3 +1,6 @@
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.Json.Nodes;
 using InvFusion.Data;
 using InvFusion.Imaging;
 using Xunit;
@@ -46,6 +49,26 @@ public sealed class CachedDatasetTests : IDisposable
         Assert.Equal(["notes.txt"], cached.Header.Skipped);
         Assert.Equal(-1, cached.Label(0));
         Assert.Equal(64, cached.Header.Sha256.Length);
+    }
+
+    [Fact]
+    public void A_set_of_before_whose_header_knows_no_file_lengths_opens()
+    {
+        MakeImages(labels: true);
+        Prepare().Dispose();
+        var bytes = File.ReadAllBytes(_folder["set.cache"]);
+        var layout = CachedLayout.Parse(bytes.AsSpan(0, CachedLayout.PrefixBytes), bytes.Length, "set.cache");
+        var start = (int)(CachedLayout.PixelOffset + layout.PixelBytes);
+        var header = JsonNode.Parse(bytes.AsSpan(start))!.AsObject();
+        Assert.True(header.Remove("fileBytes"));
+        var json = Encoding.UTF8.GetBytes(header.ToJsonString());
+        var prefix = (layout with { HeaderBytes = json.Length, HeaderHash = SHA256.HashData(json) }).ToBytes();
+        File.WriteAllBytes(_folder["old.cache"], [.. prefix, .. bytes[prefix.Length..start], .. json]);
+
+        using var old = CachedDataset.Open(_folder["old.cache"]);
+        Assert.Empty(old.Header.FileBytes);
+        Assert.Equal(7, old.Count);
+        Assert.Equal(-1, old.Origin.FileLength(0));
     }
 
     [Fact]

@@ -40,7 +40,9 @@ public sealed class SmallFeatureExtractor(SmallFeatureNetwork network) : IFeatur
         var path = Path.Combine(AppContext.BaseDirectory, "models", ShippedFile);
         return File.Exists(path)
             ? Load(path, device)
-            : throw new DataFormatException($"{path}: is shipped with the program and not here; copy it back from the repository's models/");
+            : throw new DataFormatException(
+                $"{path}: is shipped with the program and not here; copy it back from the repository's models/"
+            );
     }
 
     /// <inheritdoc/>
