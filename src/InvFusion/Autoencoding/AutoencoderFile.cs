@@ -21,20 +21,10 @@ public static class AutoencoderFile
         foreach (var name in file.Tensors.Keys)
             if (!names.TryAdd(AutoencoderNames.ToOwn(name, levels), name))
                 throw new DataFormatException($"{path}: has {name} under two names");
-        var network = Parameters.WithoutInitialisation(() => new KlAutoencoder(Configuration(file, path, names, levels)));
-        try
-        {
-            StrictState.Copy(network, file, path, names, "autoencoder", pointwiseAsMatrix: true);
-        }
-        catch
-        {
-            network.Dispose();
-            throw;
-        }
-        network.eval();
-        foreach (var parameter in network.parameters())
-            parameter.requires_grad = false;
-        return network;
+        return Parameters.Loaded(
+            () => new KlAutoencoder(Configuration(file, path, names, levels)),
+            network => StrictState.Copy(network.state_dict(), file, path, names, "autoencoder", pointwiseAsMatrix: true)
+        );
     }
 
     /// <summary>Writes an autoencoder atomically, under diffusers' names of 2022.</summary>

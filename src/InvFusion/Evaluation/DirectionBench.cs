@@ -18,7 +18,9 @@ public sealed class DirectionBench
     private const ulong Purpose = 0x6E707063; // a stream that no sampler and no operator draws from
     private const ulong OtherImages = 1UL << 32; // added to the seed: their operators are not those of the images that count
 
-    private readonly PreconditionedNetwork _network;
+    private const string Method = "nppc";
+
+    private readonly Contestant _contestant;
     private readonly DegradationSpec _degradation;
     private readonly ComparisonOptions _options;
 
@@ -31,11 +33,14 @@ public sealed class DirectionBench
     {
         ArgumentNullException.ThrowIfNull(network);
         options.Validate();
-        MethodFit.Require("--model", network.Configuration, "nppc");
-        (_network, _degradation, _options) = (network, degradation, options);
+        MethodFit.Require("--model", network.Configuration, Method);
+        (_degradation, _options) = (degradation, options);
+        _contestant = new("", network, Method, new(), Project: false);
     }
 
-    private int Directions => _network.Configuration.Directions;
+    private NetworkConfiguration Network => _contestant.Network.Configuration;
+
+    private int Directions => Network.Directions;
 
     /// <summary>The row of the first images of a set.</summary>
     /// <param name="images">The images that count; not owned.</param>
@@ -114,17 +119,9 @@ public sealed class DirectionBench
     private (Tensor Error, Tensor Directions) Restore(DegradedImages.Batch batch, ImageShape shape)
     {
         using var scope = NewDisposeScope();
-        var request = new SamplingRequest
-        {
-            Image = shape,
-            Noise = new SampleNoise(batch.Seeds, _options.Device) { What = "image", First = batch.First },
-            Problem = new(batch.Operator, batch.Measurements, _options.SigmaY),
-        };
-        var known = new Conditioning(batch.Operator, batch.Measurements)
-        {
-            NoiseLevel = tensor([(float)_options.SigmaY], device: _options.Device),
-        };
-        var result = new NppcEstimator().Sample(new NetworkDenoiser(_network, known), request);
+        var noise = new SampleNoise(batch.Seeds, _options.Device) { What = "image", First = batch.First };
+        var problem = new InverseProblem(batch.Operator, batch.Measurements, _options.SigmaY);
+        var result = BatchSampler.Sample(_contestant, shape, noise, problem, labels: null, progress: null, CancellationToken.None);
         result.ThrowIfFailed();
         var error = (batch.Truth - result.Images).flatten(1).to_type(ScalarType.Float64);
         var directions = result.Directions!.flatten(2).to_type(ScalarType.Float64);
@@ -155,7 +152,7 @@ public sealed class DirectionBench
     // Standard normals, [B, K, N].
     private Tensor Random(ulong[] seeds)
     {
-        var c = _network.Configuration;
+        var c = Network;
         var length = Directions * c.Channels * c.Resolution * c.Resolution;
         var values = new float[seeds.Length * length];
         for (var i = 0; i < seeds.Length; i++)
@@ -168,7 +165,7 @@ public sealed class DirectionBench
     private Tensor LeftOpen(LinearOperator op, Tensor directions)
     {
         using var scope = NewDisposeScope();
-        var (channels, size) = (_network.Configuration.Channels, _network.Configuration.Resolution);
+        var (channels, size) = (Network.Channels, Network.Resolution);
         var images = directions.to_type(ScalarType.Float32).reshape(directions.shape[0], -1, channels, size, size);
         var rest = images - op.Exact.PseudoInverse(op.Exact.Apply(images));
         // A direction that is seen whole leaves rounding errors, which are none.

@@ -17,20 +17,8 @@ public static class NetworkFile
     public static PreconditionedNetwork Load(string path)
     {
         using var file = SafetensorsFile.Open(path);
-        var network = Build(ReadConfiguration(file, path));
-        try
-        {
-            CopyInto(network, file, path);
-        }
-        catch
-        {
-            network.Dispose();
-            throw;
-        }
-        network.eval();
-        foreach (var parameter in network.parameters())
-            parameter.requires_grad = false; // samplers that take gradients want those of x alone
-        return network;
+        var configuration = ReadConfiguration(file, path);
+        return Parameters.Loaded(() => new PreconditionedNetwork(configuration), network => CopyInto(network, file, path));
     }
 
     /// <summary>The configuration of a network file.</summary>
@@ -57,7 +45,7 @@ public static class NetworkFile
     public static void CopyInto(nn.Module network, SafetensorsFile file, string path, string prefix = "")
     {
         var names = file.Tensors.Keys.Where(n => n.StartsWith(prefix, StringComparison.Ordinal)).ToDictionary(n => n[prefix.Length..]);
-        StrictState.Copy(network, file, path, names, "network");
+        StrictState.Copy(network.state_dict(), file, path, names, "network");
     }
 
     /// <summary>Writes a network atomically.</summary>

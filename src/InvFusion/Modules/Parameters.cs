@@ -24,6 +24,26 @@ internal static class Parameters
         }
     }
 
+    /// <summary>Builds a module and loads its weights, for evaluation alone: no gradients of its own. What cannot be loaded is disposed.</summary>
+    public static T Loaded<T>(Func<T> build, Action<T> load)
+        where T : nn.Module
+    {
+        var module = WithoutInitialisation(build);
+        try
+        {
+            load(module);
+        }
+        catch
+        {
+            module.Dispose();
+            throw;
+        }
+        module.eval();
+        foreach (var parameter in module.parameters())
+            parameter.requires_grad = false; // samplers that take gradients want those of x alone
+        return module;
+    }
+
     /// <summary>A parameter that starts at zero or, with a bound, uniform in ±bound.</summary>
     public static Parameter Create(double bound, params long[] shape)
     {

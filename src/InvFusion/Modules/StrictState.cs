@@ -3,11 +3,11 @@ using static TorchSharp.torch;
 
 namespace InvFusion.Modules;
 
-/// <summary>Copies weights from a file into a module: the same names and shapes, nothing more and nothing less.</summary>
+/// <summary>Copies weights from a file into those of a module: the same names and shapes, nothing more and nothing less.</summary>
 internal static class StrictState
 {
     /// <summary>Copies every weight.</summary>
-    /// <param name="module">Receives the weights.</param>
+    /// <param name="state">The module's tensors by name, which receive the weights.</param>
     /// <param name="file">The file.</param>
     /// <param name="path">Named in errors.</param>
     /// <param name="names">What each of the module's names is called in the file; more than the module has is refused.</param>
@@ -15,7 +15,7 @@ internal static class StrictState
     /// <param name="pointwiseAsMatrix">Takes a 1×1 convolution <c>[o, i, 1, 1]</c> for a matrix <c>[o, i]</c>.</param>
     /// <exception cref="DataFormatException">A tensor is missing, surplus or of another shape.</exception>
     public static void Copy(
-        nn.Module module,
+        IReadOnlyDictionary<string, Tensor> state,
         SafetensorsFile file,
         string path,
         IReadOnlyDictionary<string, string> names,
@@ -23,7 +23,6 @@ internal static class StrictState
         bool pointwiseAsMatrix = false
     )
     {
-        var state = module.state_dict();
         if (names.FirstOrDefault(n => !state.ContainsKey(n.Key)).Value is { } surplus)
             throw new DataFormatException($"{path}: tensor '{surplus}' does not belong to this {what}; check its configuration");
         using var noGrad = no_grad();

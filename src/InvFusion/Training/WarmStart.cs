@@ -1,3 +1,4 @@
+using InvFusion.Formats.Safetensors;
 using InvFusion.Models;
 using InvFusion.Modules;
 using static TorchSharp.torch;
@@ -20,27 +21,23 @@ internal static class WarmStart
     {
         using var scope = NewDisposeScope();
         using var noGrad = no_grad();
-        using var start = NetworkFile.Load(path);
-        var (from, to) = (start.Configuration, network.Configuration);
-        var (source, target) = (start.state_dict(), network.state_dict());
-        if (source.Keys.FirstOrDefault(name => !target.ContainsKey(name)) is { } surplus)
-            throw new DataFormatException($"{path}: tensor '{surplus}' does not belong to this network; check its configuration");
-        foreach (var (name, weights) in target)
+        using var file = SafetensorsFile.Open(path);
+        var (from, to) = (NetworkFile.ReadConfiguration(file, path), network.Configuration);
+        var state = network.state_dict();
+        foreach (
+            var name in state
+                .Keys.Where(n => n.StartsWith(HourglassTransformer.NoiseConditioningPrefix, StringComparison.Ordinal))
+                .ToArray()
+        )
+            if (!file.Tensors.ContainsKey(name))
+                state.Remove(name);
+        Tensor? image = null; // the rows of the last layer that make the mean
+        if (from.Directions == 0 && to.Directions > 0)
         {
-            if (!source.TryGetValue(name, out var found))
-            {
-                if (name.StartsWith(HourglassTransformer.NoiseConditioningPrefix, StringComparison.Ordinal))
-                    continue;
-                throw new DataFormatException($"{path}: tensor '{name}' is missing");
-            }
-            var (values, receiver) = (found, weights);
-            if (name == LastLayer && from.Directions == 0 && to.Directions > 0 && (from.Channels, from.Patch) == (to.Channels, to.Patch))
-                (values, receiver) = (PatchOut.ImageRows(found, to.Channels, to.Patch), PatchOut.ImageRows(weights, to.Channels, to.Patch));
-            if (!values.shape.AsSpan().SequenceEqual(receiver.shape))
-                throw new DataFormatException(
-                    $"{path}: tensor '{name}' is [{string.Join(", ", found.shape)}], the network has [{string.Join(", ", weights.shape)}]"
-                );
-            receiver.copy_(values);
+            image = PatchOut.ImageRows(state[LastLayer], to.Channels, to.Patch);
+            state[LastLayer] = empty(image.shape[0] * image.shape[1], image.shape[2]);
         }
+        StrictState.Copy(state, file, path, file.Tensors.Keys.ToDictionary(n => n), "network");
+        image?.copy_(state[LastLayer].view(image.shape));
     }
 }

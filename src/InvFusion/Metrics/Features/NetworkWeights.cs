@@ -20,19 +20,7 @@ internal static class NetworkWeights
         {
             foreach (var path in paths)
                 files.Add(NamedTensors.Open(path));
-            var network = Parameters.WithoutInitialisation(build);
-            try
-            {
-                Fill(network, layout(files.SelectMany(f => f.Shapes.Keys)), [.. paths.Zip(files)]);
-            }
-            catch
-            {
-                network.Dispose();
-                throw;
-            }
-            foreach (var parameter in network.parameters())
-                parameter.requires_grad = false;
-            return network;
+            return Parameters.Loaded(build, network => Fill(network, layout(files.SelectMany(f => f.Shapes.Keys)), [.. paths.Zip(files)]));
         }
         finally
         {

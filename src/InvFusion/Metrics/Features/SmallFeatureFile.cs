@@ -1,6 +1,7 @@
 using InvFusion.Formats;
 using InvFusion.Formats.Safetensors;
 using InvFusion.Models;
+using InvFusion.Modules;
 using static TorchSharp.torch;
 
 namespace InvFusion.Metrics.Features;
@@ -36,17 +37,6 @@ public static class SmallFeatureFile
             throw new DataFormatException(
                 $"{path}: is a feature network '{architecture}', this program reads '{Architecture}'; train it again with 'train-features'"
             );
-        var network = new SmallFeatureNetwork();
-        try
-        {
-            NetworkFile.CopyInto(network, file, path);
-        }
-        catch
-        {
-            network.Dispose();
-            throw;
-        }
-        network.eval();
-        return network;
+        return Parameters.Loaded(() => new SmallFeatureNetwork(), network => NetworkFile.CopyInto(network, file, path));
     }
 }
