@@ -51,7 +51,7 @@ for ((i = 1; i <= kills; i++)); do
     if kill -9 "$pid" 2>/dev/null; then
         killed=$((killed + 1))
         wait "$pid" 2>/dev/null || true
-        newest=$(find "$work/killed" -name 'state-*.safetensors' 2>/dev/null | sort | tail -1)
+        newest=$({ find "$work/killed" -name 'state-*.safetensors' 2>/dev/null || true; } | sort | tail -1) # no folder yet where the kill came first
         echo "kill $i after $wait_ms ms: newest state ${newest:+$(basename "$newest")}"
     else
         wait "$pid" || fail "the run failed by itself: $(tail -1 "$work/killed.log")"
