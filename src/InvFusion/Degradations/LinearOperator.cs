@@ -95,6 +95,10 @@ public abstract class LinearOperator : IDisposable
     /// <summary>Whether HHᵀ is near a multiple of the identity, so that <see cref="LinearEstimate"/> may count on it; true unless overridden.</summary>
     protected internal virtual bool OrthogonalRows => true;
 
+    /// <summary>Computes a feature degradation at once, without unfolding the tokens.</summary>
+    /// <returns>Whether it did; if not, nothing is written and the caller goes step by step.</returns>
+    internal virtual bool Fuse(in FeatureFusion fusion) => false;
+
     /// <summary>The operator of some of the samples, in the given order, as a new operator that the caller owns.</summary>
     public abstract LinearOperator Select(params ReadOnlySpan<long> samples);
 

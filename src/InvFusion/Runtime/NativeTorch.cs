@@ -15,7 +15,9 @@ internal static class NativeTorch
 {
     private const string MissingVersion = "GLIBCXX_3.4.32";
     private const string ShimFile = "libLibTorchSharp.so";
-    private static readonly string[] Libraries = ["libc10.so", "libtorch_cpu.so", "libc10_cuda.so", "libtorch_cuda.so", "libtorch.so"];
+    private const string CpuLibrary = "libtorch_cpu.so";
+    private static nint _cpuLibrary;
+    private static readonly string[] Libraries = ["libc10.so", CpuLibrary, "libc10_cuda.so", "libtorch_cuda.so", "libtorch.so"];
 
     /// <summary>Loads the native libraries; does nothing on systems other than Linux, where TorchSharp finds them itself.</summary>
     /// <exception cref="NativeRuntimeException">They cannot be loaded; the message gives the remedy.</exception>
@@ -26,13 +28,17 @@ internal static class NativeTorch
         var folders = SearchFolders().ToArray();
         var shim = Find(folders, ShimFile) ?? throw Missing(ShimFile, folders);
         var torch = Environment.GetEnvironmentVariable("INVFUSION_LIBTORCH") is { Length: > 0 } chosen
-            ? Find([chosen], "libtorch_cpu.so") ?? throw Missing("libtorch_cpu.so (INVFUSION_LIBTORCH)", [chosen])
-            : Find(folders, "libtorch_cpu.so") ?? throw Missing("libtorch_cpu.so", folders);
+            ? Find([chosen], CpuLibrary) ?? throw Missing($"{CpuLibrary} (INVFUSION_LIBTORCH)", [chosen])
+            : Find(folders, CpuLibrary) ?? throw Missing(CpuLibrary, folders);
         try
         {
             foreach (var name in Libraries)
                 if (Find([Path.GetDirectoryName(torch)!], name) is { } path)
-                    NativeLibrary.Load(path);
+                {
+                    var library = NativeLibrary.Load(path);
+                    if (name == CpuLibrary)
+                        _cpuLibrary = library;
+                }
             if (!NativeLibrary.TryLoad(shim, out var handle))
                 handle = LoadWeakenedCopy(shim);
             AssemblyLoadContext.Default.ResolvingUnmanagedDll += (_, name) => name is "LibTorchSharp" or ShimFile ? handle : 0;
@@ -45,6 +51,10 @@ internal static class NativeTorch
             );
         }
     }
+
+    /// <summary>The address of a function of libtorch or of a library that it needs; null where there is none of that name, and before <see cref="Load"/>.</summary>
+    public static nint? Symbol(string name) =>
+        _cpuLibrary != 0 && NativeLibrary.TryGetExport(_cpuLibrary, name, out var address) ? address : null;
 
     private static nint LoadWeakenedCopy(string shim)
     {

@@ -1,0 +1,85 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+
+namespace InvFusion.Ops.Kernels;
+
+/// <summary>Rows whose length need not be a multiple of sixteen, and functions of sixteen numbers.</summary>
+internal static unsafe class Lanes
+{
+    /// <summary>Numbers in a vector.</summary>
+    public const int Width = 16;
+
+    /// <summary>Rounds a length up to whole vectors.</summary>
+    public static int Padded(int length) => (length + Width - 1) / Width * Width;
+
+    /// <summary>Reads the first <paramref name="count"/> of sixteen numbers; the others are 0. Nothing behind them is touched.</summary>
+    public static Vector512<float> LoadPart<T>(T* from, int count)
+        where T : unmanaged, ILane<T>
+    {
+        if (count >= Width)
+            return T.Load(from);
+        var whole = stackalloc T[Width];
+        new Span<T>(whole, Width).Clear();
+        new ReadOnlySpan<T>(from, count).CopyTo(new(whole, Width));
+        return T.Load(whole);
+    }
+
+    /// <summary>Writes the first <paramref name="count"/> of sixteen numbers.</summary>
+    public static void StorePart<T>(T* to, int count, Vector512<float> values)
+        where T : unmanaged, ILane<T>
+    {
+        if (count >= Width)
+        {
+            T.Store(to, values);
+            return;
+        }
+        var whole = stackalloc T[Width];
+        T.Store(whole, values);
+        new ReadOnlySpan<T>(whole, count).CopyTo(new(to, count));
+    }
+
+    /// <summary>e^x to 2 units in the last place; 0 below -87.3 (-∞ included), 2^127 and more above 88.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<float> Exp(Vector512<float> x)
+    {
+        // 2^n · e^r with |r| ≤ ln 2 / 2; r by two constants, since x - n·ln 2 cancels.
+        var clamped = Vector512.Min(Vector512.Max(x, Vector512.Create(-87.3f)), Vector512.Create(88f));
+        var n = Vector512.Round(clamped * Vector512.Create(1.44269504f));
+        var r = Vector512.FusedMultiplyAdd(n, Vector512.Create(-0.693359375f), clamped);
+        r = Vector512.FusedMultiplyAdd(n, Vector512.Create(2.12194440e-4f), r);
+        var p = Vector512.Create(1.9875691500e-4f);
+        p = Vector512.FusedMultiplyAdd(p, r, Vector512.Create(1.3981999507e-3f));
+        p = Vector512.FusedMultiplyAdd(p, r, Vector512.Create(8.3334519073e-3f));
+        p = Vector512.FusedMultiplyAdd(p, r, Vector512.Create(4.1665795894e-2f));
+        p = Vector512.FusedMultiplyAdd(p, r, Vector512.Create(1.6666665459e-1f));
+        p = Vector512.FusedMultiplyAdd(p, r, Vector512.Create(5.0000001201e-1f));
+        p = Vector512.FusedMultiplyAdd(p, r * r, r + Vector512<float>.One);
+        var power = ((Vector512.ConvertToInt32(n) + Vector512.Create(127)) << 23).AsSingle();
+        var result = Vector512.ConditionalSelect(Vector512.LessThan(x, Vector512.Create(-87.3f)), Vector512<float>.Zero, p * power);
+        return Vector512.ConditionalSelect(Vector512.Equals(x, x), result, x); // NaN stays NaN
+    }
+
+    /// <summary>x · Φ(x), the exact gelu, to 3e-7 of max(1, |x|).</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<float> Gelu(Vector512<float> x) => x * NormalCdf(x);
+
+    /// <summary>Φ(x), the standard normal distribution function, to 1e-7 (Abramowitz and Stegun 7.1.26).</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<float> NormalCdf(Vector512<float> x)
+    {
+        var a = Vector512.Abs(x) * Vector512.Create(0.70710678f);
+        var t = Vector512<float>.One / Vector512.FusedMultiplyAdd(a, Vector512.Create(0.3275911f), Vector512<float>.One);
+        var p = Vector512.Create(1.061405429f);
+        p = Vector512.FusedMultiplyAdd(p, t, Vector512.Create(-1.453152027f));
+        p = Vector512.FusedMultiplyAdd(p, t, Vector512.Create(1.421413741f));
+        p = Vector512.FusedMultiplyAdd(p, t, Vector512.Create(-0.284496736f));
+        p = Vector512.FusedMultiplyAdd(p, t, Vector512.Create(0.254829592f));
+        var tail = Vector512.Create(0.5f) * p * t * Exp(-(a * a)); // Φ(-|x|)
+        return Vector512.ConditionalSelect(Vector512.LessThan(x, Vector512<float>.Zero), tail, Vector512<float>.One - tail);
+    }
+
+    /// <summary>φ(x), the standard normal density.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<float> NormalDensity(Vector512<float> x) =>
+        Vector512.Create(0.39894228f) * Exp(x * x * Vector512.Create(-0.5f));
+}
