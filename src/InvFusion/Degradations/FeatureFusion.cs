@@ -12,4 +12,16 @@ namespace InvFusion.Degradations;
 /// <param name="Measurements">y, <c>[B, 1, O]</c> float32.</param>
 /// <param name="Mix">W and b.</param>
 /// <param name="Patch">P, the side in pixels that a token covers.</param>
-internal readonly record struct FeatureFusion(Tensor Tokens, Tensor Output, Tensor Measurements, FeatureMix Mix, int Patch);
+internal readonly record struct FeatureFusion(Tensor Tokens, Tensor Output, Tensor Measurements, FeatureMix Mix, int Patch)
+{
+    /// <summary>Sizes of the tokens.</summary>
+    public FeatureGrid Grid
+    {
+        get
+        {
+            var s = Tokens.shape;
+            var channels = (int)(s[3] / (Patch * Patch * Mix.Features));
+            return new((int)s[0], (int)s[1], (int)s[2], Patch, Mix.Features, channels);
+        }
+    }
+}

@@ -1,3 +1,5 @@
+using InvFusion.Ops.Kernels;
+using InvFusion.Runtime;
 using static TorchSharp.torch;
 
 namespace InvFusion.Degradations;
@@ -33,6 +35,25 @@ public sealed class MaskOperator : LinearOperator
 
     /// <inheritdoc/>
     public override Tensor PseudoInverse(Tensor measurements, double sigmaY = 0) => Spread(measurements, 1 / (1 + sigmaY * sigmaY));
+
+    /// <inheritdoc/>
+    internal override unsafe bool Fuse(in FeatureFusion fusion)
+    {
+        var grid = fusion.Grid;
+        if (new ImageShape(grid.Channels, grid.Height, grid.Width) != Image || _mask.device_type != TorchSharp.DeviceType.CPU)
+            return false;
+        MaskFusion.Run(
+            grid,
+            (float*)TensorMemory.Address(fusion.Tokens),
+            (float*)TensorMemory.Address(fusion.Measurements),
+            (float*)TensorMemory.Address(_mask),
+            (int)_mask.shape[0],
+            (int)_mask.shape[2],
+            fusion.Mix,
+            (float*)TensorMemory.Address(fusion.Output)
+        );
+        return true;
+    }
 
     /// <summary>Noise of the observed pixels; where nothing was seen there is none.</summary>
     public override Tensor Noise(Tensor normals)

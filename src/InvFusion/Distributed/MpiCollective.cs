@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using InvFusion.Runtime;
 using TorchSharp;
 using static TorchSharp.torch;
 

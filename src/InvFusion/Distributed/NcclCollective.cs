@@ -1,3 +1,4 @@
+using InvFusion.Runtime;
 using TorchSharp;
 using static TorchSharp.torch;
 

@@ -24,7 +24,14 @@ public sealed class AdaptiveRmsNorm : nn.Module<Tensor, Tensor, ScalarType, Tens
     public override Tensor forward(Tensor tokens, Tensor condition, ScalarType dtype)
     {
         using var scope = NewDisposeScope();
-        var scale = _linear.call(condition) + 1;
+        var scale = Scale(condition);
         return RmsNorm.Apply(tokens, scale.view(scale.shape[0], 1, 1, scale.shape[1]), dtype).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>What the normalised channels are multiplied by: <c>[B, c]</c> → <c>[B, d]</c>.</summary>
+    internal Tensor Scale(Tensor condition)
+    {
+        using var linear = _linear.call(condition);
+        return linear + 1;
     }
 }

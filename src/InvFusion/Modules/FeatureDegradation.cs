@@ -1,5 +1,7 @@
 using InvFusion.Degradations;
 using InvFusion.Ops;
+using InvFusion.Ops.Kernels;
+using InvFusion.Runtime;
 using TorchSharp.Utils;
 using static TorchSharp.torch;
 
@@ -38,6 +40,12 @@ public sealed class FeatureDegradation : nn.Module
     /// <returns>g, <c>[B, h, w, d]</c>.</returns>
     public Tensor Forward(Tensor tokens, LinearOperator op, Tensor measurements, ScalarType dtype)
     {
+        if (
+            FusedKernels.TakeWithoutGraph(tokens, _degLinear.Weight)
+            && tokens.dtype == ScalarType.Float32
+            && Fused(tokens, op, measurements) is { } whole
+        )
+            return whole;
         using var scope = NewDisposeScope();
         var features = TokenLayout.ToFeatureImages(tokens.to_type(dtype), _patch, _channels);
         var z = cat([measurements.to_type(dtype), op.Apply(features).to_type(dtype)], 1); // [B, 1 + m, O]
@@ -45,5 +53,18 @@ public sealed class FeatureDegradation : nn.Module
         var fused = weight.bmm(z) + _degLinear.Bias!.to_type(dtype).view(1, -1, 1); // [B, m, O]
         var back = op.PseudoInverse(nn.functional.gelu(fused));
         return TokenLayout.ToTokens(back, _patch).to_type(dtype).MoveToOuterDisposeScope();
+    }
+
+    // All at once where the operator knows how, in float32; null where it does not.
+    private unsafe Tensor? Fused(Tensor tokens, LinearOperator op, Tensor measurements)
+    {
+        using var scope = NewDisposeScope();
+        var (weight, bias) = (_degLinear.Weight.contiguous(), _degLinear.Bias!.contiguous());
+        using var mix = new FeatureMix(Numbers(weight), Numbers(bias));
+        var output = empty(tokens.shape, ScalarType.Float32);
+        var y = measurements.to_type(ScalarType.Float32).contiguous();
+        return op.Fuse(new(tokens.contiguous(), output, y, mix, _patch)) ? output.MoveToOuterDisposeScope() : null;
+
+        static Span<float> Numbers(Tensor tensor) => new((float*)TensorMemory.Address(tensor), (int)tensor.NumberOfElements);
     }
 }

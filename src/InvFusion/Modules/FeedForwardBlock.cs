@@ -1,4 +1,5 @@
 using InvFusion.Ops;
+using InvFusion.Ops.Kernels;
 using TorchSharp.Utils;
 using static TorchSharp.torch;
 
@@ -36,5 +37,18 @@ public sealed class FeedForwardBlock : nn.Module<Tensor, Tensor, ScalarType, Ten
         var hidden = Geglu.Apply(_upProj.call(_norm.call(tokens, condition, dtype)));
         hidden = nn.functional.dropout(hidden, _dropout, training);
         return (tokens + _downProj.call(hidden)).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>The block behind another one, fused and without a graph: y = x + delta, then y + down(GEGLU(up(AdaRMSNorm(y, cond)))).</summary>
+    /// <param name="tokens">x, <c>[B, h, w, d]</c> float32.</param>
+    /// <param name="delta">What the block before adds, in the given type.</param>
+    /// <param name="condition"><c>[B, c]</c>.</param>
+    /// <param name="dtype">Type of the products.</param>
+    internal Tensor FusedAfter(Tensor tokens, Tensor delta, Tensor condition, ScalarType dtype)
+    {
+        using var scope = NewDisposeScope();
+        var (sum, normalized) = RmsNormKernel.AddThenApply(tokens, delta, _norm.Scale(condition), dtype);
+        ResidualKernel.Add(sum, _downProj.call(Geglu.Apply(_upProj.call(normalized))));
+        return sum.MoveToOuterDisposeScope();
     }
 }

@@ -8,6 +8,8 @@ namespace InvFusion.Modules;
 /// <remarks>Unlike TorchSharp's own layer it can start at zero without drawing random numbers, and follows the activations into bfloat16.</remarks>
 public sealed class Linear : nn.Module<Tensor, Tensor>
 {
+    private readonly WeightCache _cache = new();
+
     [ComponentName(Name = "weight")]
     private readonly Parameter _weight;
 
@@ -38,8 +40,16 @@ public sealed class Linear : nn.Module<Tensor, Tensor>
     /// <inheritdoc/>
     public override Tensor forward(Tensor input)
     {
-        using var weight = _weight.to_type(input.dtype);
+        using var scope = NewDisposeScope();
+        var weight = _cache.Get(_weight, input.dtype, dtype => _weight.to_type(dtype));
         using var bias = _bias?.to_type(input.dtype);
-        return nn.functional.linear(input, weight, bias);
+        return nn.functional.linear(input, weight, bias).MoveToOuterDisposeScope();
+    }
+
+    /// <inheritdoc/>
+    protected override void Dispose(bool disposing)
+    {
+        _cache.Dispose();
+        base.Dispose(disposing);
     }
 }

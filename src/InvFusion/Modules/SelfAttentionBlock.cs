@@ -1,4 +1,6 @@
 using InvFusion.Ops;
+using InvFusion.Ops.Kernels;
+using InvFusion.Runtime;
 using TorchSharp.Modules;
 using TorchSharp.Utils;
 using static TorchSharp.torch;
@@ -15,6 +17,9 @@ public sealed class SelfAttentionBlock : nn.Module
     private readonly int _headWidth;
     private readonly int _kernel;
     private readonly double _dropout;
+    private readonly WeightCache _fromTokens = new();
+    private readonly WeightCache _fromFeatures = new();
+    private readonly RopeCache _rope = new();
 
     [ComponentName(Name = "scale")]
     private readonly Parameter _scale;
@@ -93,6 +98,66 @@ public sealed class SelfAttentionBlock : nn.Module
         var merged = attended.transpose(1, 2).reshape(tokens.shape); // [B, n, L, e] → [B, h, w, d]
         merged = nn.functional.dropout(merged, _dropout, training);
         return (tokens + _outProj.call(merged)).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>Whether <see cref="Fused"/> has room for these tokens, and the weights ask for no gradient now.</summary>
+    internal bool CanFuse(Tensor tokens) => AttentionKernel.Takes(Shape(tokens)) && (!is_grad_enabled() || !_scale.requires_grad);
+
+    /// <summary>What <see cref="Forward"/> adds to the tokens, in the given type: fused, in evaluation, without a graph.</summary>
+    internal unsafe Tensor Fused(Tensor tokens, Tensor positions, Tensor condition, JointFeatures joint, ScalarType dtype)
+    {
+        using var scope = NewDisposeScope();
+        var d = (int)tokens.shape[^1];
+        var isJoint = joint.Kind != JointKind.None && _jointKeyProj is not null;
+        var u = _norm.call(tokens, condition, dtype);
+        var fromTokens = nn.functional.linear(u, _fromTokens.Get(_scale, dtype, type => FromTokens().to_type(type))); // q, k, v (, extra k)
+        ProjectedTokens Part(Tensor of, int index) => new(TensorMemory.Address(of) + (nint)(index * d * of.ElementSize), (int)of.shape[^1]);
+        var extra = default(KeyGroup);
+        if (isJoint && joint.Kind == JointKind.Given)
+        {
+            var g = _jointNorm!.call(joint.Tokens!, condition, dtype);
+            var fromFeatures = nn.functional.linear(g, _fromFeatures.Get(_scale, dtype, type => FromFeatures().to_type(type))); // extra k, v
+            extra = new(Part(fromTokens, 3), Part(fromFeatures, 0), Part(fromFeatures, 1));
+        }
+        else if (isJoint)
+            extra = new(Part(fromTokens, 3), default, default); // values of zero features are zero
+        var attended = empty(tokens.shape, dtype);
+        var table = _rope.Get(positions, _posEmb.Frequencies);
+        var (queries, ordinary) = (Part(fromTokens, 0), new KeyGroup(Part(fromTokens, 1), default, Part(fromTokens, 2)));
+        var scale = (float*)TensorMemory.Address(_scale);
+        var (shape, output) = (Shape(tokens), TensorMemory.Address(attended));
+        if (dtype == ScalarType.BFloat16)
+            AttentionKernel.Run(shape, queries, ordinary, extra, table, scale, (Bfloat16Lane*)output);
+        else
+            AttentionKernel.Run(shape, queries, ordinary, extra, table, scale, (Float32Lane*)output);
+        return _outProj.call(attended).MoveToOuterDisposeScope();
+    }
+
+    // The projections of u side by side: one product instead of two or four, and none of [u, g] joined.
+    private Tensor FromTokens() =>
+        _jointKeyProj is not null
+            ? cat([_qkvProj.Weight, _jointKeyProj.Weight.narrow(1, 0, _qkvProj.Weight.shape[1])], 0)
+            : _qkvProj.Weight;
+
+    private Tensor FromFeatures()
+    {
+        var width = _qkvProj.Weight.shape[1];
+        return cat([_jointKeyProj!.Weight.narrow(1, width, width), _jointValueProj!.Weight], 0);
+    }
+
+    private AttentionShape Shape(Tensor tokens)
+    {
+        var s = tokens.shape;
+        return new((int)s[0], (int)s[3] / _headWidth, _headWidth, (int)s[1], (int)s[2], _kernel);
+    }
+
+    /// <inheritdoc/>
+    protected override void Dispose(bool disposing)
+    {
+        _fromTokens.Dispose();
+        _fromFeatures.Dispose();
+        _rope.Dispose();
+        base.Dispose(disposing);
     }
 
     private static Tensor Global(Tensor q, List<Tensor> keys, List<Tensor> values) =>

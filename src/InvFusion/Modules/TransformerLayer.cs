@@ -1,4 +1,5 @@
 using InvFusion.Degradations;
+using InvFusion.Ops.Kernels;
 using TorchSharp.Utils;
 using static TorchSharp.torch;
 
@@ -62,6 +63,16 @@ public sealed class TransformerBlocks : nn.Module
     /// <summary>Applies both blocks to tokens <c>[B, h, w, d]</c>.</summary>
     public Tensor Forward(Tensor tokens, Tensor positions, JointFeatures joint, LayerContext context)
     {
+        if (
+            !training
+            && FusedKernels.TakeWithoutGraph(tokens, context.Condition)
+            && tokens.dtype == ScalarType.Float32
+            && _selfAttention.CanFuse(tokens)
+        )
+        {
+            using var delta = _selfAttention.Fused(tokens, positions, context.Condition, joint, context.ComputeType);
+            return _feedForward.FusedAfter(tokens, delta, context.Condition, context.ComputeType);
+        }
         using var attended = _selfAttention.Forward(tokens, positions, context.Condition, joint, context.ComputeType);
         return _feedForward.call(attended, context.Condition, context.ComputeType);
     }

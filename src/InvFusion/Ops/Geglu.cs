@@ -1,3 +1,4 @@
+using InvFusion.Ops.Kernels;
 using static TorchSharp.torch;
 
 namespace InvFusion.Ops;
@@ -8,6 +9,8 @@ public static class Geglu
     /// <summary><c>[…, 2d]</c> → <c>[…, d]</c>.</summary>
     public static Tensor Apply(Tensor x)
     {
+        if (FusedKernels.TakeWithoutGraph(x))
+            return GegluKernel.Apply(x);
         using var scope = NewDisposeScope();
         var halves = x.chunk(2, -1);
         return (halves[0] * nn.functional.gelu(halves[1])).MoveToOuterDisposeScope();

@@ -1,3 +1,4 @@
+using InvFusion.Ops.Kernels;
 using static TorchSharp.torch;
 
 namespace InvFusion.Ops;
@@ -14,9 +15,18 @@ public static class RmsNorm
     /// <param name="dtype">Type of the result.</param>
     public static Tensor Apply(Tensor x, Tensor scale, ScalarType dtype)
     {
+        if (FusedKernels.TakeWithoutGraph(x, scale) && x.dtype == ScalarType.Float32 && OneScalePerSample(x, scale))
+            return RmsNormKernel.Apply(x, scale, dtype);
         using var scope = NewDisposeScope();
         var wide = x.to_type(ScalarType.Float32);
         var inverse = wide.square().mean([-1], keepdim: true).add_(Epsilon).rsqrt_();
         return (wide * (scale * inverse)).to_type(dtype).MoveToOuterDisposeScope();
     }
+
+    private static bool OneScalePerSample(Tensor x, Tensor scale) =>
+        scale.shape[^1] == x.shape[^1]
+        && (
+            scale.NumberOfElements == x.shape[^1]
+            || (scale.dim() == x.dim() && scale.NumberOfElements == x.shape[0] * x.shape[^1] && scale.shape[0] == x.shape[0])
+        );
 }

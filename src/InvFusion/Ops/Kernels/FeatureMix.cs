@@ -5,9 +5,9 @@ namespace InvFusion.Ops.Kernels;
 
 /// <summary>
 /// gelu(W [y; z] + b), the fusion of m measured features with the real measurement (InvFusion, section 3), for measurement entries that lie as tokens do: all
-/// features of an entry together, and within a feature its C channels. One for each weight matrix; it owns a copy that is laid out for it.
+/// features of an entry together, and within a feature its C channels. It owns a copy of the weights that is laid out for it; copies of the struct share that.
 /// </summary>
-internal sealed unsafe class FeatureMix : IDisposable
+internal readonly unsafe struct FeatureMix : IDisposable
 {
     private readonly float* _weights; // [m + 1, padded m]: what input j gives to each output, y first
     private readonly float* _bias; // [padded m]

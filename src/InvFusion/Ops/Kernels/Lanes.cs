@@ -13,29 +13,19 @@ internal static unsafe class Lanes
     public static int Padded(int length) => (length + Width - 1) / Width * Width;
 
     /// <summary>Reads the first <paramref name="count"/> of sixteen numbers; the others are 0. Nothing behind them is touched.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<float> LoadPart<T>(T* from, int count)
-        where T : unmanaged, ILane<T>
-    {
-        if (count >= Width)
-            return T.Load(from);
-        var whole = stackalloc T[Width];
-        new Span<T>(whole, Width).Clear();
-        new ReadOnlySpan<T>(from, count).CopyTo(new(whole, Width));
-        return T.Load(whole);
-    }
+        where T : unmanaged, ILane<T> => count >= Width ? T.Load(from) : LoadFew(from, count);
 
     /// <summary>Writes the first <paramref name="count"/> of sixteen numbers.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void StorePart<T>(T* to, int count, Vector512<float> values)
         where T : unmanaged, ILane<T>
     {
         if (count >= Width)
-        {
             T.Store(to, values);
-            return;
-        }
-        var whole = stackalloc T[Width];
-        T.Store(whole, values);
-        new ReadOnlySpan<T>(whole, count).CopyTo(new(to, count));
+        else
+            StoreFew(to, count, values);
     }
 
     /// <summary>e^x to 2 units in the last place; 0 below -87.3 (-∞ included), 2^127 and more above 88.</summary>
@@ -82,4 +72,23 @@ internal static unsafe class Lanes
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<float> NormalDensity(Vector512<float> x) =>
         Vector512.Create(0.39894228f) * Exp(x * x * Vector512.Create(-0.5f));
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static Vector512<float> LoadFew<T>(T* from, int count)
+        where T : unmanaged, ILane<T>
+    {
+        var whole = stackalloc T[Width];
+        new Span<T>(whole, Width).Clear();
+        new ReadOnlySpan<T>(from, count).CopyTo(new(whole, Width));
+        return T.Load(whole);
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static void StoreFew<T>(T* to, int count, Vector512<float> values)
+        where T : unmanaged, ILane<T>
+    {
+        var whole = stackalloc T[Width];
+        T.Store(whole, values);
+        new ReadOnlySpan<T>(whole, count).CopyTo(new(to, count));
+    }
 }

@@ -1,7 +1,7 @@
 using System.Runtime.InteropServices;
 using static TorchSharp.torch;
 
-namespace InvFusion.Distributed;
+namespace InvFusion.Runtime;
 
 /// <summary>Where the numbers of a tensor lie, on whatever device: TorchSharp gives it for the CPU alone.</summary>
 internal static partial class TensorMemory

@@ -1,0 +1,37 @@
+using static TorchSharp.torch;
+
+namespace InvFusion.Modules;
+
+/// <summary>
+/// Weights as a product wants them, in its type or joined with others, made once for a network that is loaded for evaluation (its parameters ask for no gradient:
+/// <see cref="Parameters.Loaded"/>) and anew in each call for one whose weights may change.
+/// </summary>
+internal sealed class WeightCache : IDisposable
+{
+    private Tensor? _kept;
+
+    /// <summary>The weights in a type; of the cache or of the caller's dispose scope, so that they are read within it and not disposed by hand.</summary>
+    /// <param name="source">Decides whether they can change.</param>
+    /// <param name="dtype">Type of the product.</param>
+    /// <param name="make">Makes them from the parameters; the result may be one of them.</param>
+    public Tensor Get(Tensor source, ScalarType dtype, Func<ScalarType, Tensor> make)
+    {
+        if (source.requires_grad)
+            return make(dtype);
+        if (_kept is null || _kept.dtype != dtype || _kept.device_type != source.device_type)
+        {
+            using var noGrad = no_grad();
+            using var scope = NewDisposeScope();
+            Dispose();
+            _kept = make(dtype).alias().contiguous().DetachFromDisposeScope();
+        }
+        return _kept;
+    }
+
+    /// <summary>Releases what is kept.</summary>
+    public void Dispose()
+    {
+        _kept?.Dispose();
+        _kept = null;
+    }
+}

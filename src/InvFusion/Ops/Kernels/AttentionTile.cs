@@ -1,0 +1,234 @@
+using System.Runtime.Intrinsics;
+
+namespace InvFusion.Ops.Kernels;
+
+/// <summary>The products of a tile of eight queries with keys and values, whose sums stay in registers.</summary>
+internal static unsafe class AttentionTile
+{
+    /// <summary>Queries of a tile.</summary>
+    public const int Queries = 8;
+
+    /// <summary>q kᵀ for eight queries and sixteen or thirty-two keys.</summary>
+    /// <param name="queries">Channel by channel, <c>[e, 8]</c>.</param>
+    /// <param name="keys">Channel by channel, sixteen or thirty-two keys in a row.</param>
+    /// <param name="keyStride">From a channel of the keys to the next.</param>
+    /// <param name="channels">e.</param>
+    /// <param name="scores">Row i is query i's.</param>
+    /// <param name="scoreStride">From a row to the next.</param>
+    /// <param name="two">Whether there are thirty-two.</param>
+    public static void Scores(float* queries, float* keys, int keyStride, int channels, float* scores, int scoreStride, bool two)
+    {
+        if (two)
+            ScoresOfTwo(queries, keys, keyStride, channels, scores, scoreStride);
+        else
+            ScoresOfOne(queries, keys, keyStride, channels, scores, scoreStride);
+    }
+
+    private static void ScoresOfTwo(float* q, float* k, int keyStride, int channels, float* to, int stride)
+    {
+        Vector512<float> a0 = default,
+            a1 = default,
+            a2 = default,
+            a3 = default,
+            a4 = default,
+            a5 = default,
+            a6 = default,
+            a7 = default;
+        Vector512<float> b0 = default,
+            b1 = default,
+            b2 = default,
+            b3 = default,
+            b4 = default,
+            b5 = default,
+            b6 = default,
+            b7 = default;
+        for (var c = 0; c < channels; c++, k += keyStride, q += Queries)
+        {
+            Vector512<float> x = Vector512.Load(k),
+                y = Vector512.Load(k + Lanes.Width);
+            var w = Vector512.Create(q[0]);
+            (a0, b0) = (Vector512.FusedMultiplyAdd(w, x, a0), Vector512.FusedMultiplyAdd(w, y, b0));
+            w = Vector512.Create(q[1]);
+            (a1, b1) = (Vector512.FusedMultiplyAdd(w, x, a1), Vector512.FusedMultiplyAdd(w, y, b1));
+            w = Vector512.Create(q[2]);
+            (a2, b2) = (Vector512.FusedMultiplyAdd(w, x, a2), Vector512.FusedMultiplyAdd(w, y, b2));
+            w = Vector512.Create(q[3]);
+            (a3, b3) = (Vector512.FusedMultiplyAdd(w, x, a3), Vector512.FusedMultiplyAdd(w, y, b3));
+            w = Vector512.Create(q[4]);
+            (a4, b4) = (Vector512.FusedMultiplyAdd(w, x, a4), Vector512.FusedMultiplyAdd(w, y, b4));
+            w = Vector512.Create(q[5]);
+            (a5, b5) = (Vector512.FusedMultiplyAdd(w, x, a5), Vector512.FusedMultiplyAdd(w, y, b5));
+            w = Vector512.Create(q[6]);
+            (a6, b6) = (Vector512.FusedMultiplyAdd(w, x, a6), Vector512.FusedMultiplyAdd(w, y, b6));
+            w = Vector512.Create(q[7]);
+            (a7, b7) = (Vector512.FusedMultiplyAdd(w, x, a7), Vector512.FusedMultiplyAdd(w, y, b7));
+        }
+        Store(a0, b0, to);
+        Store(a1, b1, to += stride);
+        Store(a2, b2, to += stride);
+        Store(a3, b3, to += stride);
+        Store(a4, b4, to += stride);
+        Store(a5, b5, to += stride);
+        Store(a6, b6, to += stride);
+        Store(a7, b7, to + stride);
+    }
+
+    private static void Store(Vector512<float> a, Vector512<float> b, float* to)
+    {
+        a.Store(to);
+        b.Store(to + Lanes.Width);
+    }
+
+    private static void ScoresOfOne(float* q, float* k, int keyStride, int channels, float* to, int stride)
+    {
+        Vector512<float> a0 = default,
+            a1 = default,
+            a2 = default,
+            a3 = default,
+            a4 = default,
+            a5 = default,
+            a6 = default,
+            a7 = default;
+        for (var c = 0; c < channels; c++, k += keyStride, q += Queries)
+        {
+            var x = Vector512.Load(k);
+            a0 = Vector512.FusedMultiplyAdd(Vector512.Create(q[0]), x, a0);
+            a1 = Vector512.FusedMultiplyAdd(Vector512.Create(q[1]), x, a1);
+            a2 = Vector512.FusedMultiplyAdd(Vector512.Create(q[2]), x, a2);
+            a3 = Vector512.FusedMultiplyAdd(Vector512.Create(q[3]), x, a3);
+            a4 = Vector512.FusedMultiplyAdd(Vector512.Create(q[4]), x, a4);
+            a5 = Vector512.FusedMultiplyAdd(Vector512.Create(q[5]), x, a5);
+            a6 = Vector512.FusedMultiplyAdd(Vector512.Create(q[6]), x, a6);
+            a7 = Vector512.FusedMultiplyAdd(Vector512.Create(q[7]), x, a7);
+        }
+        a0.Store(to);
+        a1.Store(to += stride);
+        a2.Store(to += stride);
+        a3.Store(to += stride);
+        a4.Store(to += stride);
+        a5.Store(to += stride);
+        a6.Store(to += stride);
+        a7.Store(to + stride);
+    }
+
+    /// <summary>out += p v for eight rows of p and a run of values.</summary>
+    /// <param name="p">Weights of the values, row i for query i.</param>
+    /// <param name="stride">From a row of p to the next.</param>
+    /// <param name="values">Rows <c>[count, padded]</c>.</param>
+    /// <param name="count">Values.</param>
+    /// <param name="padded">Numbers of a value, a multiple of sixteen.</param>
+    /// <param name="output">Rows <c>[8, padded]</c>.</param>
+    public static void Accumulate(float* p, int stride, float* values, int count, int padded, float* output)
+    {
+        for (var half = 0; half < 2; half++, p += 4 * stride, output += 4 * padded)
+        {
+            var channel = 0;
+            for (; channel + 4 * Lanes.Width <= padded; channel += 4 * Lanes.Width)
+                AccumulateFourByFour(p, stride, values + channel, count, padded, output + channel);
+            for (; channel < padded; channel += Lanes.Width)
+                AccumulateFourByOne(p, stride, values + channel, count, padded, output + channel);
+        }
+    }
+
+    private static void AccumulateFourByFour(float* p, int stride, float* v, int count, int padded, float* to)
+    {
+        const int W = Lanes.Width;
+        float* o1 = to + padded,
+            o2 = o1 + padded,
+            o3 = o2 + padded;
+        Vector512<float> a0 = Vector512.Load(to),
+            a1 = Vector512.Load(to + W),
+            a2 = Vector512.Load(to + 2 * W),
+            a3 = Vector512.Load(to + 3 * W);
+        Vector512<float> b0 = Vector512.Load(o1),
+            b1 = Vector512.Load(o1 + W),
+            b2 = Vector512.Load(o1 + 2 * W),
+            b3 = Vector512.Load(o1 + 3 * W);
+        Vector512<float> c0 = Vector512.Load(o2),
+            c1 = Vector512.Load(o2 + W),
+            c2 = Vector512.Load(o2 + 2 * W),
+            c3 = Vector512.Load(o2 + 3 * W);
+        Vector512<float> d0 = Vector512.Load(o3),
+            d1 = Vector512.Load(o3 + W),
+            d2 = Vector512.Load(o3 + 2 * W),
+            d3 = Vector512.Load(o3 + 3 * W);
+        for (var k = 0; k < count; k++, v += padded)
+        {
+            Vector512<float> v0 = Vector512.Load(v),
+                v1 = Vector512.Load(v + W),
+                v2 = Vector512.Load(v + 2 * W),
+                v3 = Vector512.Load(v + 3 * W);
+            var w = Vector512.Create(p[k]);
+            (a0, a1) = (Vector512.FusedMultiplyAdd(w, v0, a0), Vector512.FusedMultiplyAdd(w, v1, a1));
+            (a2, a3) = (Vector512.FusedMultiplyAdd(w, v2, a2), Vector512.FusedMultiplyAdd(w, v3, a3));
+            w = Vector512.Create(p[k + stride]);
+            (b0, b1) = (Vector512.FusedMultiplyAdd(w, v0, b0), Vector512.FusedMultiplyAdd(w, v1, b1));
+            (b2, b3) = (Vector512.FusedMultiplyAdd(w, v2, b2), Vector512.FusedMultiplyAdd(w, v3, b3));
+            w = Vector512.Create(p[k + 2 * stride]);
+            (c0, c1) = (Vector512.FusedMultiplyAdd(w, v0, c0), Vector512.FusedMultiplyAdd(w, v1, c1));
+            (c2, c3) = (Vector512.FusedMultiplyAdd(w, v2, c2), Vector512.FusedMultiplyAdd(w, v3, c3));
+            w = Vector512.Create(p[k + 3 * stride]);
+            (d0, d1) = (Vector512.FusedMultiplyAdd(w, v0, d0), Vector512.FusedMultiplyAdd(w, v1, d1));
+            (d2, d3) = (Vector512.FusedMultiplyAdd(w, v2, d2), Vector512.FusedMultiplyAdd(w, v3, d3));
+        }
+        Store4(a0, a1, a2, a3, to);
+        Store4(b0, b1, b2, b3, o1);
+        Store4(c0, c1, c2, c3, o2);
+        Store4(d0, d1, d2, d3, o3);
+    }
+
+    private static void Store4(Vector512<float> a, Vector512<float> b, Vector512<float> c, Vector512<float> d, float* to)
+    {
+        Store(a, b, to);
+        Store(c, d, to + 2 * Lanes.Width);
+    }
+
+    private static void AccumulateFourByOne(float* p, int stride, float* v, int count, int padded, float* to)
+    {
+        float* o1 = to + padded,
+            o2 = o1 + padded,
+            o3 = o2 + padded;
+        Vector512<float> a = Vector512.Load(to),
+            b = Vector512.Load(o1),
+            c = Vector512.Load(o2),
+            d = Vector512.Load(o3);
+        for (var k = 0; k < count; k++, v += padded)
+        {
+            var value = Vector512.Load(v);
+            a = Vector512.FusedMultiplyAdd(Vector512.Create(p[k]), value, a);
+            b = Vector512.FusedMultiplyAdd(Vector512.Create(p[k + stride]), value, b);
+            c = Vector512.FusedMultiplyAdd(Vector512.Create(p[k + 2 * stride]), value, c);
+            d = Vector512.FusedMultiplyAdd(Vector512.Create(p[k + 3 * stride]), value, d);
+        }
+        a.Store(to);
+        b.Store(o1);
+        c.Store(o2);
+        d.Store(o3);
+    }
+
+    /// <summary>Turns a row of logits into e^(logit - largest), in place.</summary>
+    /// <returns>The largest, and the sum.</returns>
+    public static (float Largest, float Sum) Exponentials(float* row, int length)
+    {
+        var largest = Vector512.Load(row);
+        for (var i = Lanes.Width; i < length; i += Lanes.Width)
+            largest = Vector512.Max(largest, Vector512.Load(row + i));
+        var top = Highest(largest);
+        var shift = Vector512.Create(top);
+        var sum = Vector512<float>.Zero;
+        for (var i = 0; i < length; i += Lanes.Width)
+        {
+            var e = Lanes.Exp(Vector512.Load(row + i) - shift);
+            e.Store(row + i);
+            sum += e;
+        }
+        return (top, Vector512.Sum(sum));
+    }
+
+    private static float Highest(Vector512<float> x)
+    {
+        var half = Vector256.Max(x.GetLower(), x.GetUpper());
+        var quarter = Vector128.Max(half.GetLower(), half.GetUpper());
+        return MathF.Max(MathF.Max(quarter[0], quarter[1]), MathF.Max(quarter[2], quarter[3]));
+    }
+}

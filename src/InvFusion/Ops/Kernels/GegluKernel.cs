@@ -1,0 +1,44 @@
+using InvFusion.Runtime;
+using static TorchSharp.torch;
+
+namespace InvFusion.Ops.Kernels;
+
+/// <summary><see cref="Geglu"/> in one pass.</summary>
+internal static unsafe class GegluKernel
+{
+    /// <summary>Halves (a, g) of the last dimension give a · gelu(g): <c>[…, 2d]</c> → <c>[…, d]</c>, float32 or bfloat16.</summary>
+    public static Tensor Apply(Tensor x)
+    {
+        using var source = x.contiguous();
+        var width = (int)x.shape[^1] / 2;
+        var rows = (int)(x.NumberOfElements / (2 * width));
+        var result = empty([.. x.shape[..^1], width], x.dtype);
+        nint from = TensorMemory.Address(source),
+            to = TensorMemory.Address(result);
+        var grain = Math.Max(1, 16384 / width);
+        if (x.dtype == ScalarType.BFloat16)
+            CpuTeam.For(rows, grain, new Work<Bfloat16Lane>((Bfloat16Lane*)from, (Bfloat16Lane*)to, width));
+        else
+            CpuTeam.For(rows, grain, new Work<Float32Lane>((Float32Lane*)from, (Float32Lane*)to, width));
+        return result;
+    }
+
+    private readonly struct Work<T>(T* x, T* result, int width) : IRangeWork
+        where T : unmanaged, ILane<T>
+    {
+        public void Run(int start, int end)
+        {
+            for (var row = start; row < end; row++)
+            {
+                T* value = x + (long)row * 2 * width,
+                    gate = value + width,
+                    to = result + (long)row * width;
+                for (var i = 0; i < width; i += Lanes.Width)
+                {
+                    var n = width - i;
+                    Lanes.StorePart(to + i, n, Lanes.LoadPart(value + i, n) * Lanes.Gelu(Lanes.LoadPart(gate + i, n)));
+                }
+            }
+        }
+    }
+}

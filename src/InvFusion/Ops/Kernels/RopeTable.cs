@@ -1,0 +1,64 @@
+using System.Runtime.InteropServices;
+using InvFusion.Runtime;
+using static TorchSharp.torch;
+
+namespace InvFusion.Ops.Kernels;
+
+/// <summary>Cosines and sines of <see cref="AxialRope"/> for all heads and tokens of a grid, laid out for whole vectors.</summary>
+internal sealed unsafe class RopeTable : IDisposable
+{
+    private float* _cos;
+
+    /// <summary>Computes the table.</summary>
+    /// <param name="positions"><c>[h, w, 2]</c>.</param>
+    /// <param name="frequencies"><c>[n, e/8]</c>.</param>
+    public RopeTable(Tensor positions, Tensor frequencies)
+    {
+        using var scope = NewDisposeScope();
+        using var noGrad = no_grad();
+        (Heads, Quarter) = ((int)frequencies.shape[0], (int)frequencies.shape[1] * 2);
+        Length = (int)(positions.shape[0] * positions.shape[1]);
+        Stride = Lanes.Padded(Quarter);
+        var angles = AxialRope.Angles(positions, frequencies).flatten(0, 1).transpose(0, 1); // [h, w, n, e/4] → [n, L, e/4]
+        angles = nn.functional.pad(angles, [0, Stride - Quarter]);
+        _cos = (float*)NativeMemory.AlignedAlloc((nuint)(2L * Heads * Length * Stride * sizeof(float)), 64);
+        Copy(angles.cos(), _cos);
+        Copy(angles.sin(), _cos + (long)Heads * Length * Stride);
+    }
+
+    /// <summary>n.</summary>
+    public int Heads { get; }
+
+    /// <summary>L = h·w.</summary>
+    public int Length { get; }
+
+    /// <summary>e/4.</summary>
+    public int Quarter { get; }
+
+    /// <summary>e/4 rounded up to whole vectors.</summary>
+    public int Stride { get; }
+
+    /// <summary>Cosines of one head and token, <see cref="Stride"/> numbers.</summary>
+    public float* Cos(int head, int token) => _cos + ((long)head * Length + token) * Stride;
+
+    /// <summary>From a cosine to its sine.</summary>
+    public long SinOffset => (long)Heads * Length * Stride;
+
+    /// <summary>Releases the table.</summary>
+    public void Dispose()
+    {
+        NativeMemory.AlignedFree(_cos);
+        _cos = null;
+    }
+
+    private static void Copy(Tensor values, float* to)
+    {
+        var contiguous = values.contiguous();
+        Buffer.MemoryCopy(
+            (void*)TensorMemory.Address(contiguous),
+            to,
+            contiguous.NumberOfElements * sizeof(float),
+            contiguous.NumberOfElements * sizeof(float)
+        );
+    }
+}
