@@ -41,7 +41,7 @@ public sealed class FeatureDegradation : nn.Module
     public Tensor Forward(Tensor tokens, LinearOperator op, Tensor measurements, ScalarType dtype)
     {
         if (
-            FusedKernels.TakeWithoutGraph(tokens, _degLinear.Weight)
+            FusedKernels.TakeWithoutGraph(FusedKernel.Features, tokens, _degLinear.Weight)
             && tokens.dtype == ScalarType.Float32
             && Fused(tokens, op, measurements) is { } whole
         )

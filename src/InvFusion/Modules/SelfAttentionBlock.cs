@@ -121,15 +121,19 @@ public sealed class SelfAttentionBlock : nn.Module
         }
         else if (isJoint)
             extra = new(Part(fromTokens, 3), default, default); // values of zero features are zero
-        var attended = empty(tokens.shape, dtype);
         var table = _rope.Get(positions, _posEmb.Frequencies);
         var (queries, ordinary) = (Part(fromTokens, 0), new KeyGroup(Part(fromTokens, 1), default, Part(fromTokens, 2)));
-        var scale = (float*)TensorMemory.Address(_scale);
-        var (shape, output) = (Shape(tokens), TensorMemory.Address(attended));
+        var (shape, scale) = (Shape(tokens), TensorMemory.Address(_scale));
+        if (dtype == ScalarType.BFloat16 && _kernel == 0)
+            return _outProj
+                .call(ProductAttention.Apply(shape, queries, ordinary, extra, table, (float*)scale).view(tokens.shape))
+                .MoveToOuterDisposeScope();
+        var attended = empty(tokens.shape, dtype);
+        var output = TensorMemory.Address(attended);
         if (dtype == ScalarType.BFloat16)
-            AttentionKernel.Run(shape, queries, ordinary, extra, table, scale, (Bfloat16Lane*)output);
+            AttentionKernel.Run(shape, queries, ordinary, extra, table, (float*)scale, (Bfloat16Lane*)output);
         else
-            AttentionKernel.Run(shape, queries, ordinary, extra, table, scale, (Float32Lane*)output);
+            AttentionKernel.Run(shape, queries, ordinary, extra, table, (float*)scale, (Float32Lane*)output);
         return _outProj.call(attended).MoveToOuterDisposeScope();
     }
 

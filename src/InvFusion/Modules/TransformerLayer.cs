@@ -65,7 +65,7 @@ public sealed class TransformerBlocks : nn.Module
     {
         if (
             !training
-            && FusedKernels.TakeWithoutGraph(tokens, context.Condition)
+            && FusedKernels.TakeWithoutGraph(FusedKernel.Norm | FusedKernel.Attention, tokens, context.Condition)
             && tokens.dtype == ScalarType.Float32
             && _selfAttention.CanFuse(tokens)
         )

@@ -9,7 +9,7 @@ public static class Geglu
     /// <summary><c>[…, 2d]</c> → <c>[…, d]</c>.</summary>
     public static Tensor Apply(Tensor x)
     {
-        if (FusedKernels.TakeWithoutGraph(x))
+        if (FusedKernels.TakeWithoutGraph(FusedKernel.Geglu, x))
             return GegluKernel.Apply(x);
         using var scope = NewDisposeScope();
         var halves = x.chunk(2, -1);

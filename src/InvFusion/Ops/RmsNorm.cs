@@ -15,7 +15,12 @@ public static class RmsNorm
     /// <param name="dtype">Type of the result.</param>
     public static Tensor Apply(Tensor x, Tensor scale, ScalarType dtype)
     {
-        if (FusedKernels.TakeWithoutGraph(x, scale) && x.dtype == ScalarType.Float32 && OneScalePerSample(x, scale))
+        if (
+            FusedKernels.TakeWithoutGraph(FusedKernel.Norm, x, scale)
+            && dtype is ScalarType.Float32 or ScalarType.BFloat16
+            && x.dtype == ScalarType.Float32
+            && OneScalePerSample(x, scale)
+        )
             return RmsNormKernel.Apply(x, scale, dtype);
         using var scope = NewDisposeScope();
         var wide = x.to_type(ScalarType.Float32);

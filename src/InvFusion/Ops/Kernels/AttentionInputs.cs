@@ -37,6 +37,15 @@ internal readonly record struct AttentionShape(int Batch, int Heads, int HeadWid
     /// <summary>e/4, the channels that turn with one of the two members of a pair.</summary>
     public int Quarter => HeadWidth / 4;
 
-    /// <summary>From a channel to the next where keys lie channel by channel. Vectors may reach behind the last token; not a power of two, for the caches' sake.</summary>
-    public int KeyStride => Lanes.Padded(Length) + 3 * Lanes.Width;
+    /// <summary>Keys that lie together channel by channel: a row of the grid, or in global attention two vectors.</summary>
+    public int LineLength => Kernel == 0 ? 2 * Lanes.Width : Width;
+
+    /// <summary>Lines of a sample; the last may be short.</summary>
+    public int Lines => (Length + LineLength - 1) / LineLength;
+
+    /// <summary>From a channel of a line to the next. In windows a vector may begin at any key of the line, and ends behind it.</summary>
+    public int LineStride => Kernel == 0 ? LineLength : Lanes.Padded(Width) + Lanes.Width;
+
+    /// <summary>Numbers of all lines.</summary>
+    public int KeyCount => Lines * Padded * LineStride;
 }

@@ -13,9 +13,12 @@ internal static unsafe class AttentionKernel
     [ThreadStatic]
     private static NativeBuffer? _scratch;
 
-    /// <summary>Whether the kernel has room for a shape.</summary>
+    /// <summary>Whether the kernel has room for a shape, and the shape for its windows.</summary>
     public static bool Takes(AttentionShape shape) =>
-        shape.HeadWidth is >= 8 and <= 480 && shape.HeadWidth % 8 == 0 && shape.Kernel <= AttentionWindow.LargestKernel;
+        shape.HeadWidth is >= 8 and <= 480
+        && shape.HeadWidth % 8 == 0
+        && (shape.Kernel == 0 || shape.Kernel % 2 == 1)
+        && shape.Kernel <= Math.Min(AttentionWindow.LargestKernel, Math.Min(shape.Height, shape.Width));
 
     /// <summary>Runs over all samples and heads.</summary>
     /// <typeparam name="T">How projections and output lie in memory.</typeparam>
@@ -66,14 +69,16 @@ internal static unsafe class AttentionKernel
             var groups = extra.Key.Given ? 2 : 1;
             var window = new AttentionWindow(shape);
             int padded = shape.Padded,
-                keyCount = padded * shape.KeyStride,
-                valueCount = shape.Length * padded,
-                scoreStride = groups * window.Rows * window.Vectors * Lanes.Width,
+                lineScores = window.Vectors * Lanes.Width,
+                vectors = groups * window.Lines * window.Vectors,
+                scoreStride = (vectors + vectors % 2) * Lanes.Width,
                 tile = AttentionTile.Queries;
-            var scratch = (_scratch ??= new()).Floats((long)groups * (keyCount + valueCount) + tile * (scoreStride + 2 * padded));
+            long keyCount = shape.KeyCount,
+                valueCount = (long)shape.Length * padded;
+            var scratch = (_scratch ??= new()).Floats(groups * (keyCount + valueCount) + tile * (scoreStride + 2 * padded));
             float* keys = scratch,
-                values = keys + (long)groups * keyCount,
-                scores = values + (long)groups * valueCount,
+                values = keys + groups * keyCount,
+                scores = values + groups * valueCount,
                 turned = scores + tile * scoreStride,
                 sums = turned + tile * padded;
             var root = MathF.Sqrt(MathF.Max(scale[head], (float)CosineSimilarity.SmallestScale));
@@ -81,11 +86,10 @@ internal static unsafe class AttentionKernel
             for (var g = 0; g < groups; g++)
             {
                 var group = g == 0 ? ordinary : extra;
-                rows.Keys<T>(group, sample, head, keys + (long)g * keyCount);
+                rows.Keys<T>(group, sample, head, keys + g * keyCount);
                 if (group.Value.Given)
-                    rows.Values<T>(group, sample, head, values + (long)g * valueCount);
+                    rows.Values<T>(group, sample, head, values + g * valueCount);
             }
-            var weights = stackalloc float[AttentionTile.Queries];
             var lineLength = shape.Kernel == 0 ? shape.Length : shape.Width; // no tile crosses a line
             for (var line = 0; line < shape.Length; line += lineLength)
             for (var column = 0; column < lineLength; column += window.TileWidth)
@@ -93,61 +97,53 @@ internal static unsafe class AttentionKernel
                 var first = line + column;
                 var count = Math.Min(window.TileWidth, lineLength - column);
                 window.MoveTo(first, count);
-                TurnQueries(rows, sample, head, first, count, turned);
-                for (var g = 0; g < groups; g++)
-                for (var row = 0; row < window.Rows; row++)
-                {
-                    var to = scores + (g * window.Rows + row) * window.Vectors * Lanes.Width;
-                    var from = keys + (long)g * keyCount + window.Start(row);
-                    for (var v = 0; v < window.Vectors; v += 2)
-                        AttentionTile.Scores(
-                            turned,
-                            from + v * Lanes.Width,
-                            shape.KeyStride,
-                            shape.HeadWidth,
-                            to + v * Lanes.Width,
-                            scoreStride,
-                            v + 1 < window.Vectors
-                        );
-                    window.Mask(to, scoreStride);
-                }
+                rows.Queries<T>(queries, sample, head, first, count, turned);
+                for (var v = 0; v < vectors; v += 2)
+                    AttentionTile.Scores(
+                        turned,
+                        Keys(window, keys, v),
+                        Keys(window, keys, Math.Min(v + 1, vectors - 1)),
+                        shape.LineStride,
+                        shape.HeadWidth,
+                        scores + v * Lanes.Width,
+                        scoreStride
+                    );
                 new Span<float>(sums, tile * padded).Clear();
                 for (var q = 0; q < count; q++)
-                    weights[q] = 1 / AttentionTile.Exponentials(scores + q * scoreStride, scoreStride).Sum;
-                for (var g = 0; g < groups; g++)
-                    if ((g == 0 ? ordinary : extra).Value.Given)
-                        for (var row = 0; row < window.Rows; row++)
-                            AttentionTile.Accumulate(
-                                scores + (g * window.Rows + row) * window.Vectors * Lanes.Width,
-                                scoreStride,
-                                values + (long)g * valueCount + (long)window.Start(row) * padded,
-                                window.Columns,
-                                padded,
-                                sums
-                            );
+                {
+                    for (var i = 0; i < groups * window.Lines; i++)
+                        window.Mask(scores + q * scoreStride + i * lineScores, q, i % window.Lines);
+                    var sum = AttentionTile.Exponentials(scores + q * scoreStride, vectors * Lanes.Width).Sum;
+                    turned[q] = 1 / sum; // the queries are not needed any more
+                }
+                for (var i = 0; i < groups * window.Lines; i++)
+                    if ((i < window.Lines ? ordinary : extra).Value.Given)
+                        AttentionTile.Accumulate(
+                            scores + i * lineScores,
+                            scoreStride,
+                            values + i / window.Lines * valueCount + (long)window.Token(i % window.Lines) * padded,
+                            window.Columns(i % window.Lines),
+                            padded,
+                            sums
+                        );
                 for (var q = 0; q < count; q++)
                 {
                     var to = output + ((long)sample * shape.Length + first + q) * shape.Heads * shape.HeadWidth + head * shape.HeadWidth;
-                    var by = Vector512.Create(weights[q]);
-                    for (var i = 0; i < shape.HeadWidth; i += Lanes.Width)
-                        Lanes.StorePart(to + i, shape.HeadWidth - i, Vector512.Load(sums + q * padded + i) * by);
+                    var by = Vector512.Create(turned[q]);
+                    var i = 0;
+                    for (; i + Lanes.Width <= shape.HeadWidth; i += Lanes.Width)
+                        T.Store(to + i, Vector512.Load(sums + q * padded + i) * by);
+                    if (i < shape.HeadWidth)
+                        Lanes.StoreFew(to + i, shape.HeadWidth - i, Vector512.Load(sums + q * padded + i) * by);
                 }
             }
         }
 
-        // Eight queries channel by channel, [e, 8]; missing ones are zero.
-        private void TurnQueries(AttentionRows rows, int sample, int head, int first, int count, float* to)
+        // The keys of a vector of scores: those of a tile are numbered group by group, line by line.
+        private float* Keys(in AttentionWindow window, float* keys, int vector)
         {
-            var row = stackalloc float[512];
-            for (var q = 0; q < AttentionTile.Queries; q++)
-            {
-                if (q < count)
-                    rows.Turn(queries.At<T>((long)sample * shape.Length + first + q, head, shape.HeadWidth), null, first + q, row);
-                else
-                    new Span<float>(row, shape.HeadWidth).Clear();
-                for (var c = 0; c < shape.HeadWidth; c++)
-                    to[c * AttentionTile.Queries + q] = row[c];
-            }
+            var (line, v) = (vector / window.Vectors, vector % window.Vectors);
+            return keys + line / window.Lines * (long)shape.KeyCount + window.KeyOffset(line % window.Lines) + v * Lanes.Width;
         }
     }
 }

@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 
 namespace InvFusion.Ops.Kernels;
 
@@ -12,6 +13,8 @@ namespace InvFusion.Ops.Kernels;
 internal readonly unsafe struct AttentionRows(AttentionShape shape, float* cos, long sinOffset, int ropeStride, float root)
 {
     private const int MostChannels = 512;
+    private const int Ahead = 12;
+    private const int CacheLine = 64;
 
     /// <summary>One query or key: <c>[padded e]</c> numbers, of which those behind e are 0.</summary>
     /// <param name="from">Its projection.</param>
@@ -19,18 +22,21 @@ internal readonly unsafe struct AttentionRows(AttentionShape shape, float* cos, 
     /// <param name="token">Its place on the grid.</param>
     /// <param name="to">Receives it; room for e and one vector more.</param>
     /// <returns>√s/‖x‖, by which it was multiplied.</returns>
+    [SkipLocalsInit]
     public float Turn<T>(T* from, T* rest, int token, float* to)
         where T : unmanaged, ILane<T>
     {
+        if (shape.Quarter % Lanes.Width == 0)
+            return rest == null ? TurnWhole(from, token, to) : TurnSum(from, rest, token, to);
         var x = stackalloc float[MostChannels];
         var (width, quarter) = (shape.HeadWidth, shape.Quarter);
         var squares = Vector512<float>.Zero;
+        Widen(from, x);
+        if (rest != null)
+            AddTo(rest, x);
         for (var i = 0; i < width; i += Lanes.Width)
         {
-            var value = Lanes.LoadPart(from + i, width - i);
-            if (rest != null)
-                value += Lanes.LoadPart(rest + i, width - i);
-            value.Store(x + i);
+            var value = Vector512.Load(x + i);
             squares = Vector512.FusedMultiplyAdd(value, value, squares);
         }
         var factor = root / MathF.Sqrt(Vector512.Sum(squares) + (float)CosineSimilarity.Epsilon);
@@ -56,33 +62,113 @@ internal readonly unsafe struct AttentionRows(AttentionShape shape, float* cos, 
         return factor;
     }
 
-    /// <summary>All keys of a group, channel by channel: <c>[padded e, <see cref="AttentionShape.KeyStride"/>]</c>.</summary>
+    // The same where every part is of whole vectors, as with the usual 64 channels: nothing goes through memory.
+    private float TurnWhole<T>(T* from, int token, float* to)
+        where T : unmanaged, ILane<T>
+    {
+        var (width, quarter) = (shape.HeadWidth, shape.Quarter);
+        var squares = Vector512<float>.Zero;
+        for (var i = 0; i < width; i += Lanes.Width)
+        {
+            var value = T.Load(from + i);
+            squares = Vector512.FusedMultiplyAdd(value, value, squares);
+        }
+        var factor = root / MathF.Sqrt(Vector512.Sum(squares) + (float)CosineSimilarity.Epsilon);
+        var by = Vector512.Create(factor);
+        float* c = cos + (long)token * ropeStride,
+            s = c + sinOffset;
+        for (var i = 0; i < quarter; i += Lanes.Width)
+        {
+            Vector512<float> a = T.Load(from + i) * by,
+                b = T.Load(from + quarter + i) * by,
+                cosine = Vector512.Load(c + i),
+                sine = Vector512.Load(s + i);
+            (a * cosine - b * sine).Store(to + i);
+            (b * cosine + a * sine).Store(to + quarter + i);
+        }
+        for (var i = 2 * quarter; i < width; i += Lanes.Width)
+            (T.Load(from + i) * by).Store(to + i);
+        return factor;
+    }
+
+    [SkipLocalsInit]
+    private float TurnSum<T>(T* from, T* rest, int token, float* to)
+        where T : unmanaged, ILane<T>
+    {
+        var x = stackalloc float[MostChannels];
+        for (var i = 0; i < shape.HeadWidth; i += Lanes.Width)
+            (T.Load(from + i) + T.Load(rest + i)).Store(x + i);
+        return TurnWhole((Float32Lane*)x, token, to);
+    }
+
+    /// <summary>All keys of a group, line by line and in a line channel by channel: <c>[lines, padded e, line stride]</c>; what is behind a line is 0.</summary>
+    [SkipLocalsInit]
     public void Keys<T>(in KeyGroup group, int sample, int head, float* to)
         where T : unmanaged, ILane<T>
     {
         var rows = stackalloc float[Lanes.Width * MostChannels];
-        var first = (long)sample * shape.Length;
-        for (var t0 = 0; t0 < shape.Length; t0 += Lanes.Width)
+        new Span<float>(to, shape.KeyCount).Clear();
+        for (var line = 0; line < shape.Lines; line++, to += shape.Padded * shape.LineStride)
         {
-            var count = Math.Min(Lanes.Width, shape.Length - t0);
-            for (var i = 0; i < count; i++)
+            var end = Math.Min(shape.Length, (line + 1) * shape.LineLength);
+            for (var first = line * shape.LineLength; first < end; first += Lanes.Width)
             {
-                var token = first + t0 + i;
-                T* rest = group.KeyRest.Given ? group.KeyRest.At<T>(token, head, shape.HeadWidth) : null;
-                Turn(group.Key.At<T>(token, head, shape.HeadWidth), rest, t0 + i, rows + i * MostChannels);
-            }
-            for (var i = count; i < Lanes.Width; i++)
-                new Span<float>(rows + i * MostChannels, shape.Padded).Clear();
-            for (var channel = 0; channel < shape.Padded; channel += 8)
-            {
-                Transpose(rows + channel, MostChannels, to + (long)channel * shape.KeyStride + t0, shape.KeyStride);
-                Transpose(rows + 8 * MostChannels + channel, MostChannels, to + (long)channel * shape.KeyStride + t0 + 8, shape.KeyStride);
+                var count = Math.Min(Lanes.Width, end - first);
+                for (var i = 0; i < count; i++)
+                {
+                    var token = (long)sample * shape.Length + first + i;
+                    Prefetch<T>(group.Key, token + Ahead, head);
+                    Prefetch<T>(group.KeyRest, token + Ahead, head);
+                    T* rest = group.KeyRest.Given ? group.KeyRest.At<T>(token, head, shape.HeadWidth) : null;
+                    Turn(group.Key.At<T>(token, head, shape.HeadWidth), rest, first + i, rows + i * MostChannels);
+                }
+                for (var i = count; i < Lanes.Width; i++)
+                    new Span<float>(rows + i * MostChannels, shape.Padded).Clear();
+                var column = to + first - line * shape.LineLength;
+                for (var channel = 0; channel < shape.Padded; channel += 8)
+                {
+                    Transpose(rows + channel, MostChannels, column + (long)channel * shape.LineStride, shape.LineStride);
+                    Transpose(
+                        rows + 8 * MostChannels + channel,
+                        MostChannels,
+                        column + (long)channel * shape.LineStride + 8,
+                        shape.LineStride
+                    );
+                }
             }
         }
-        // Vectors may begin at the last token: what lies behind must be numbers, since 0 · NaN is not 0.
-        var end = Lanes.Padded(shape.Length);
-        for (var channel = 0; channel < shape.Padded; channel++)
-            new Span<float>(to + (long)channel * shape.KeyStride + end, shape.KeyStride - end).Clear();
+    }
+
+    /// <summary>All queries or keys of a head one behind the other, <c>[L, e]</c>.</summary>
+    [SkipLocalsInit]
+    public void Turned<T>(ProjectedTokens tokens, ProjectedTokens rests, int sample, int head, T* to)
+        where T : unmanaged, ILane<T>
+    {
+        var row = stackalloc float[MostChannels];
+        for (var token = 0; token < shape.Length; token++, to += shape.HeadWidth)
+        {
+            var at = (long)sample * shape.Length + token;
+            Prefetch<T>(tokens, at + Ahead, head);
+            Prefetch<T>(rests, at + Ahead, head);
+            Turn(tokens.At<T>(at, head, shape.HeadWidth), rests.Given ? rests.At<T>(at, head, shape.HeadWidth) : null, token, row);
+            var i = 0;
+            for (; i + Lanes.Width <= shape.HeadWidth; i += Lanes.Width)
+                T.Store(to + i, Vector512.Load(row + i));
+            if (i < shape.HeadWidth)
+                Lanes.StoreFew(to + i, shape.HeadWidth - i, Vector512.Load(row + i));
+        }
+    }
+
+    /// <summary>All values of a head one behind the other, <c>[L, e]</c>.</summary>
+    public void Copied<T>(ProjectedTokens tokens, int sample, int head, T* to)
+        where T : unmanaged, ILane<T>
+    {
+        for (var token = 0; token < shape.Length; token++, to += shape.HeadWidth)
+        {
+            var at = (long)sample * shape.Length + token;
+            Prefetch<T>(tokens, at + Ahead, head);
+            new ReadOnlySpan<T>(tokens.At<T>(at, head, shape.HeadWidth), shape.HeadWidth).CopyTo(new(to, shape.HeadWidth));
+        }
     }
 
     /// <summary>All values of a group as float32 rows, <c>[L, padded e]</c>.</summary>
@@ -92,17 +178,51 @@ internal readonly unsafe struct AttentionRows(AttentionShape shape, float* cos, 
         var first = (long)sample * shape.Length;
         for (var token = 0; token < shape.Length; token++, to += shape.Padded)
         {
+            Prefetch<T>(group.Value, first + token + Ahead, head);
             var from = group.Value.At<T>(first + token, head, shape.HeadWidth);
-            for (var i = 0; i < shape.HeadWidth; i += Lanes.Width)
-                Lanes.LoadPart(from + i, shape.HeadWidth - i).Store(to + i);
+            Widen(from, to);
         }
+    }
+
+    // One head of a token is a short piece of a long row: the processor does not foresee the next one. An address that is not there does no harm.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private void Prefetch<T>(ProjectedTokens tokens, long token, int head)
+        where T : unmanaged, ILane<T>
+    {
+        if (!Sse.IsSupported || !tokens.Given)
+            return;
+        var at = (byte*)tokens.At<T>(token, head, shape.HeadWidth);
+        for (var line = 0; line < shape.HeadWidth * sizeof(T); line += CacheLine)
+            Sse.Prefetch0(at + line);
+    }
+
+    // One head of a token as [padded e] floats.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private void Widen<T>(T* from, float* to)
+        where T : unmanaged, ILane<T>
+    {
+        var i = 0;
+        for (; i + Lanes.Width <= shape.HeadWidth; i += Lanes.Width)
+            T.Load(from + i).Store(to + i);
+        if (i < shape.HeadWidth)
+            Lanes.LoadFew(from + i, shape.HeadWidth - i).Store(to + i);
+    }
+
+    private void AddTo<T>(T* from, float* to)
+        where T : unmanaged, ILane<T>
+    {
+        var i = 0;
+        for (; i + Lanes.Width <= shape.HeadWidth; i += Lanes.Width)
+            (Vector512.Load(to + i) + T.Load(from + i)).Store(to + i);
+        if (i < shape.HeadWidth)
+            (Vector512.Load(to + i) + Lanes.LoadFew(from + i, shape.HeadWidth - i)).Store(to + i);
     }
 
     // 8×8: rows of the source become columns.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void Transpose(float* from, int fromStride, float* to, int toStride)
     {
-        if (!System.Runtime.Intrinsics.X86.Avx.IsSupported)
+        if (!Avx.IsSupported)
         {
             for (var i = 0; i < 8; i++)
             for (var j = 0; j < 8; j++)
@@ -110,5 +230,30 @@ internal readonly unsafe struct AttentionRows(AttentionShape shape, float* cos, 
             return;
         }
         AvxTranspose.EightByEight(from, fromStride, to, toStride);
+    }
+
+    /// <summary>Eight queries channel by channel, <c>[padded e, 8]</c>; missing ones are zero.</summary>
+    /// <param name="queries">Their projections.</param>
+    /// <param name="sample">The sample.</param>
+    /// <param name="head">The head.</param>
+    /// <param name="first">Token of the first.</param>
+    /// <param name="count">How many there are.</param>
+    /// <param name="to">Receives them.</param>
+    [SkipLocalsInit]
+    public void Queries<T>(ProjectedTokens queries, int sample, int head, int first, int count, float* to)
+        where T : unmanaged, ILane<T>
+    {
+        var rows = stackalloc float[AttentionTile.Queries * MostChannels];
+        for (var q = 0; q < AttentionTile.Queries; q++)
+            if (q < count)
+            {
+                var token = (long)sample * shape.Length + first + q;
+                Prefetch<T>(queries, token + AttentionTile.Queries, head);
+                Turn(queries.At<T>(token, head, shape.HeadWidth), null, first + q, rows + q * MostChannels);
+            }
+            else
+                new Span<float>(rows + q * MostChannels, shape.Padded).Clear();
+        for (var channel = 0; channel < shape.Padded; channel += 8)
+            Transpose(rows + channel, MostChannels, to + channel * AttentionTile.Queries, AttentionTile.Queries);
     }
 }

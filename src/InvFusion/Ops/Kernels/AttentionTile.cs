@@ -8,23 +8,15 @@ internal static unsafe class AttentionTile
     /// <summary>Queries of a tile.</summary>
     public const int Queries = 8;
 
-    /// <summary>q kᵀ for eight queries and sixteen or thirty-two keys.</summary>
+    /// <summary>q kᵀ for eight queries and two vectors of keys.</summary>
     /// <param name="queries">Channel by channel, <c>[e, 8]</c>.</param>
-    /// <param name="keys">Channel by channel, sixteen or thirty-two keys in a row.</param>
+    /// <param name="first">Sixteen keys channel by channel.</param>
+    /// <param name="second">Sixteen others.</param>
     /// <param name="keyStride">From a channel of the keys to the next.</param>
     /// <param name="channels">e.</param>
-    /// <param name="scores">Row i is query i's.</param>
+    /// <param name="scores">Row i is query i's: its sixteen scores of the first keys, then of the second.</param>
     /// <param name="scoreStride">From a row to the next.</param>
-    /// <param name="two">Whether there are thirty-two.</param>
-    public static void Scores(float* queries, float* keys, int keyStride, int channels, float* scores, int scoreStride, bool two)
-    {
-        if (two)
-            ScoresOfTwo(queries, keys, keyStride, channels, scores, scoreStride);
-        else
-            ScoresOfOne(queries, keys, keyStride, channels, scores, scoreStride);
-    }
-
-    private static void ScoresOfTwo(float* q, float* k, int keyStride, int channels, float* to, int stride)
+    public static void Scores(float* queries, float* first, float* second, int keyStride, int channels, float* scores, int scoreStride)
     {
         Vector512<float> a0 = default,
             a1 = default,
@@ -42,73 +34,41 @@ internal static unsafe class AttentionTile
             b5 = default,
             b6 = default,
             b7 = default;
-        for (var c = 0; c < channels; c++, k += keyStride, q += Queries)
+        for (var c = 0; c < channels; c++, first += keyStride, second += keyStride, queries += Queries)
         {
-            Vector512<float> x = Vector512.Load(k),
-                y = Vector512.Load(k + Lanes.Width);
-            var w = Vector512.Create(q[0]);
+            Vector512<float> x = Vector512.Load(first),
+                y = Vector512.Load(second);
+            var w = Vector512.Create(queries[0]);
             (a0, b0) = (Vector512.FusedMultiplyAdd(w, x, a0), Vector512.FusedMultiplyAdd(w, y, b0));
-            w = Vector512.Create(q[1]);
+            w = Vector512.Create(queries[1]);
             (a1, b1) = (Vector512.FusedMultiplyAdd(w, x, a1), Vector512.FusedMultiplyAdd(w, y, b1));
-            w = Vector512.Create(q[2]);
+            w = Vector512.Create(queries[2]);
             (a2, b2) = (Vector512.FusedMultiplyAdd(w, x, a2), Vector512.FusedMultiplyAdd(w, y, b2));
-            w = Vector512.Create(q[3]);
+            w = Vector512.Create(queries[3]);
             (a3, b3) = (Vector512.FusedMultiplyAdd(w, x, a3), Vector512.FusedMultiplyAdd(w, y, b3));
-            w = Vector512.Create(q[4]);
+            w = Vector512.Create(queries[4]);
             (a4, b4) = (Vector512.FusedMultiplyAdd(w, x, a4), Vector512.FusedMultiplyAdd(w, y, b4));
-            w = Vector512.Create(q[5]);
+            w = Vector512.Create(queries[5]);
             (a5, b5) = (Vector512.FusedMultiplyAdd(w, x, a5), Vector512.FusedMultiplyAdd(w, y, b5));
-            w = Vector512.Create(q[6]);
+            w = Vector512.Create(queries[6]);
             (a6, b6) = (Vector512.FusedMultiplyAdd(w, x, a6), Vector512.FusedMultiplyAdd(w, y, b6));
-            w = Vector512.Create(q[7]);
+            w = Vector512.Create(queries[7]);
             (a7, b7) = (Vector512.FusedMultiplyAdd(w, x, a7), Vector512.FusedMultiplyAdd(w, y, b7));
         }
-        Store(a0, b0, to);
-        Store(a1, b1, to += stride);
-        Store(a2, b2, to += stride);
-        Store(a3, b3, to += stride);
-        Store(a4, b4, to += stride);
-        Store(a5, b5, to += stride);
-        Store(a6, b6, to += stride);
-        Store(a7, b7, to + stride);
+        Store(a0, b0, scores);
+        Store(a1, b1, scores += scoreStride);
+        Store(a2, b2, scores += scoreStride);
+        Store(a3, b3, scores += scoreStride);
+        Store(a4, b4, scores += scoreStride);
+        Store(a5, b5, scores += scoreStride);
+        Store(a6, b6, scores += scoreStride);
+        Store(a7, b7, scores + scoreStride);
     }
 
     private static void Store(Vector512<float> a, Vector512<float> b, float* to)
     {
         a.Store(to);
         b.Store(to + Lanes.Width);
-    }
-
-    private static void ScoresOfOne(float* q, float* k, int keyStride, int channels, float* to, int stride)
-    {
-        Vector512<float> a0 = default,
-            a1 = default,
-            a2 = default,
-            a3 = default,
-            a4 = default,
-            a5 = default,
-            a6 = default,
-            a7 = default;
-        for (var c = 0; c < channels; c++, k += keyStride, q += Queries)
-        {
-            var x = Vector512.Load(k);
-            a0 = Vector512.FusedMultiplyAdd(Vector512.Create(q[0]), x, a0);
-            a1 = Vector512.FusedMultiplyAdd(Vector512.Create(q[1]), x, a1);
-            a2 = Vector512.FusedMultiplyAdd(Vector512.Create(q[2]), x, a2);
-            a3 = Vector512.FusedMultiplyAdd(Vector512.Create(q[3]), x, a3);
-            a4 = Vector512.FusedMultiplyAdd(Vector512.Create(q[4]), x, a4);
-            a5 = Vector512.FusedMultiplyAdd(Vector512.Create(q[5]), x, a5);
-            a6 = Vector512.FusedMultiplyAdd(Vector512.Create(q[6]), x, a6);
-            a7 = Vector512.FusedMultiplyAdd(Vector512.Create(q[7]), x, a7);
-        }
-        a0.Store(to);
-        a1.Store(to += stride);
-        a2.Store(to += stride);
-        a3.Store(to += stride);
-        a4.Store(to += stride);
-        a5.Store(to += stride);
-        a6.Store(to += stride);
-        a7.Store(to + stride);
     }
 
     /// <summary>out += p v for eight rows of p and a run of values.</summary>
@@ -212,7 +172,7 @@ internal static unsafe class AttentionTile
     {
         var largest = Vector512.Load(row);
         for (var i = Lanes.Width; i < length; i += Lanes.Width)
-            largest = Vector512.Max(largest, Vector512.Load(row + i));
+            largest = Vector512.MaxNative(largest, Vector512.Load(row + i));
         var top = Highest(largest);
         var shift = Vector512.Create(top);
         var sum = Vector512<float>.Zero;

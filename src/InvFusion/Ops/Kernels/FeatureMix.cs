@@ -88,6 +88,45 @@ internal readonly unsafe struct FeatureMix : IDisposable
             output[3 * f + channel] = scratch[channel * Padded + f];
     }
 
+    /// <summary>Sixteen entries at once, whatever the number of features.</summary>
+    /// <param name="y">Their real measurements, <c>[16]</c>.</param>
+    /// <param name="z">Their features, <c>[m, 16]</c>.</param>
+    /// <param name="output"><c>[m, 16]</c>, not where <paramref name="z"/> is.</param>
+    public void Sixteen(float* y, float* z, float* output)
+    {
+        var measured = Vector512.Load(y);
+        var f = 0;
+        for (; f + 4 <= Features; f += 4)
+        {
+            var w = _weights + f;
+            var a = Vector512.FusedMultiplyAdd(Vector512.Create(w[0]), measured, Vector512.Create(_bias[f]));
+            var b = Vector512.FusedMultiplyAdd(Vector512.Create(w[1]), measured, Vector512.Create(_bias[f + 1]));
+            var c = Vector512.FusedMultiplyAdd(Vector512.Create(w[2]), measured, Vector512.Create(_bias[f + 2]));
+            var d = Vector512.FusedMultiplyAdd(Vector512.Create(w[3]), measured, Vector512.Create(_bias[f + 3]));
+            for (var j = 0; j < Features; j++)
+            {
+                w += Padded;
+                var value = Vector512.Load(z + j * Lanes.Width);
+                a = Vector512.FusedMultiplyAdd(Vector512.Create(w[0]), value, a);
+                b = Vector512.FusedMultiplyAdd(Vector512.Create(w[1]), value, b);
+                c = Vector512.FusedMultiplyAdd(Vector512.Create(w[2]), value, c);
+                d = Vector512.FusedMultiplyAdd(Vector512.Create(w[3]), value, d);
+            }
+            Lanes.Gelu(a).Store(output + f * Lanes.Width);
+            Lanes.Gelu(b).Store(output + (f + 1) * Lanes.Width);
+            Lanes.Gelu(c).Store(output + (f + 2) * Lanes.Width);
+            Lanes.Gelu(d).Store(output + (f + 3) * Lanes.Width);
+        }
+        for (; f < Features; f++)
+        {
+            var w = _weights + f;
+            var sum = Vector512.FusedMultiplyAdd(Vector512.Create(*w), measured, Vector512.Create(_bias[f]));
+            for (var j = 0; j < Features; j++)
+                sum = Vector512.FusedMultiplyAdd(Vector512.Create(*(w += Padded)), Vector512.Load(z + j * Lanes.Width), sum);
+            Lanes.Gelu(sum).Store(output + f * Lanes.Width);
+        }
+    }
+
     /// <summary>Releases the copy of the weights.</summary>
     public void Dispose() => NativeMemory.AlignedFree(_weights);
 }

@@ -2,17 +2,45 @@ using static TorchSharp.torch;
 
 namespace InvFusion.Ops.Kernels;
 
-/// <summary>Whether our own kernels take the place of several operations of libtorch. Both compute the same; the plain form is the reference.</summary>
+/// <summary>Our own CPU kernels that take the place of several operations of libtorch. Both compute the same; the plain form is the reference.</summary>
+[Flags]
+public enum FusedKernel
+{
+    /// <summary>Nothing: the plain form everywhere.</summary>
+    None = 0,
+
+    /// <summary>RMSNorm, with the residual sum before it.</summary>
+    Norm = 1,
+
+    /// <summary>GEGLU.</summary>
+    Geglu = 2,
+
+    /// <summary>Cosine normalisation, rotary embedding and attention.</summary>
+    Attention = 4,
+
+    /// <summary>Feature degradation in token layout.</summary>
+    Features = 8,
+
+    /// <summary>All.</summary>
+    All = Norm | Geglu | Attention | Features,
+}
+
+/// <summary>Which kernels are in use, for the whole process.</summary>
 public static class FusedKernels
 {
-    /// <summary>Turns them on (at first) or off, for the whole process; environment variable INVFUSION_FUSED=0 starts with them off.</summary>
-    public static bool Enabled { get; set; } = Environment.GetEnvironmentVariable("INVFUSION_FUSED") != "0";
+    /// <summary>All at first, or what the environment variable INVFUSION_FUSED names (<c>none</c>, or names with commas between).</summary>
+    public static FusedKernel Enabled { get; set; } =
+        Enum.TryParse<FusedKernel>(Environment.GetEnvironmentVariable("INVFUSION_FUSED"), ignoreCase: true, out var chosen)
+            ? chosen
+            : FusedKernel.All;
 
-    /// <summary>Whether they can take a tensor: on the CPU, float32 or bfloat16.</summary>
-    internal static bool Take(Tensor tensor) =>
-        Enabled && tensor.device_type == TorchSharp.DeviceType.CPU && (tensor.dtype is ScalarType.Float32 or ScalarType.BFloat16);
+    /// <summary>Whether a kernel is in use and can take a tensor: on the CPU, float32 or bfloat16.</summary>
+    internal static bool Take(FusedKernel kernel, Tensor tensor) =>
+        (Enabled & kernel) == kernel
+        && tensor.device_type == TorchSharp.DeviceType.CPU
+        && (tensor.dtype is ScalarType.Float32 or ScalarType.BFloat16);
 
-    /// <summary>Whether they can take a tensor whose gradient nobody will ask for; nor that of what it is computed with.</summary>
-    internal static bool TakeWithoutGraph(Tensor tensor, Tensor? other = null) =>
-        Take(tensor) && (!is_grad_enabled() || (!tensor.requires_grad && other is not { requires_grad: true }));
+    /// <summary>Whether it can also go without a graph: nobody will ask for the gradient of the tensor, nor of what it is computed with.</summary>
+    internal static bool TakeWithoutGraph(FusedKernel kernel, Tensor tensor, Tensor? other = null) =>
+        Take(kernel, tensor) && (!is_grad_enabled() || (!tensor.requires_grad && other is not { requires_grad: true }));
 }

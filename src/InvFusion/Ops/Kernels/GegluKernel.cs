@@ -33,11 +33,11 @@ internal static unsafe class GegluKernel
                 T* value = x + (long)row * 2 * width,
                     gate = value + width,
                     to = result + (long)row * width;
-                for (var i = 0; i < width; i += Lanes.Width)
-                {
-                    var n = width - i;
-                    Lanes.StorePart(to + i, n, Lanes.LoadPart(value + i, n) * Lanes.Gelu(Lanes.LoadPart(gate + i, n)));
-                }
+                var i = 0;
+                for (; i + Lanes.Width <= width; i += Lanes.Width)
+                    T.Store(to + i, T.Load(value + i) * Lanes.Gelu(T.Load(gate + i)));
+                if (i < width)
+                    Lanes.StoreFew(to + i, width - i, Lanes.LoadFew(value + i, width - i) * Lanes.Gelu(Lanes.LoadFew(gate + i, width - i)));
             }
         }
     }

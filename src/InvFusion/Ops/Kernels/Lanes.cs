@@ -12,28 +12,12 @@ internal static unsafe class Lanes
     /// <summary>Rounds a length up to whole vectors.</summary>
     public static int Padded(int length) => (length + Width - 1) / Width * Width;
 
-    /// <summary>Reads the first <paramref name="count"/> of sixteen numbers; the others are 0. Nothing behind them is touched.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector512<float> LoadPart<T>(T* from, int count)
-        where T : unmanaged, ILane<T> => count >= Width ? T.Load(from) : LoadFew(from, count);
-
-    /// <summary>Writes the first <paramref name="count"/> of sixteen numbers.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void StorePart<T>(T* to, int count, Vector512<float> values)
-        where T : unmanaged, ILane<T>
-    {
-        if (count >= Width)
-            T.Store(to, values);
-        else
-            StoreFew(to, count, values);
-    }
-
     /// <summary>e^x to 2 units in the last place; 0 below -87.3 (-∞ included), 2^127 and more above 88.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<float> Exp(Vector512<float> x)
     {
         // 2^n · e^r with |r| ≤ ln 2 / 2; r by two constants, since x - n·ln 2 cancels.
-        var clamped = Vector512.Min(Vector512.Max(x, Vector512.Create(-87.3f)), Vector512.Create(88f));
+        var clamped = Vector512.MinNative(Vector512.MaxNative(x, Vector512.Create(-87.3f)), Vector512.Create(88f));
         var n = Vector512.Round(clamped * Vector512.Create(1.44269504f));
         var r = Vector512.FusedMultiplyAdd(n, Vector512.Create(-0.693359375f), clamped);
         r = Vector512.FusedMultiplyAdd(n, Vector512.Create(2.12194440e-4f), r);
@@ -44,7 +28,7 @@ internal static unsafe class Lanes
         p = Vector512.FusedMultiplyAdd(p, r, Vector512.Create(1.6666665459e-1f));
         p = Vector512.FusedMultiplyAdd(p, r, Vector512.Create(5.0000001201e-1f));
         p = Vector512.FusedMultiplyAdd(p, r * r, r + Vector512<float>.One);
-        var power = ((Vector512.ConvertToInt32(n) + Vector512.Create(127)) << 23).AsSingle();
+        var power = ((Vector512.ConvertToInt32Native(n) + Vector512.Create(127)) << 23).AsSingle();
         var result = Vector512.ConditionalSelect(Vector512.LessThan(x, Vector512.Create(-87.3f)), Vector512<float>.Zero, p * power);
         return Vector512.ConditionalSelect(Vector512.Equals(x, x), result, x); // NaN stays NaN
     }
@@ -73,8 +57,9 @@ internal static unsafe class Lanes
     public static Vector512<float> NormalDensity(Vector512<float> x) =>
         Vector512.Create(0.39894228f) * Exp(x * x * Vector512.Create(-0.5f));
 
+    /// <summary>Reads the first <paramref name="count"/> of sixteen numbers; the others are 0. Nothing behind them is touched.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private static Vector512<float> LoadFew<T>(T* from, int count)
+    public static Vector512<float> LoadFew<T>(T* from, int count)
         where T : unmanaged, ILane<T>
     {
         var whole = stackalloc T[Width];
@@ -83,8 +68,9 @@ internal static unsafe class Lanes
         return T.Load(whole);
     }
 
+    /// <summary>Writes the first <paramref name="count"/> of sixteen numbers.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private static void StoreFew<T>(T* to, int count, Vector512<float> values)
+    public static void StoreFew<T>(T* to, int count, Vector512<float> values)
         where T : unmanaged, ILane<T>
     {
         var whole = stackalloc T[Width];

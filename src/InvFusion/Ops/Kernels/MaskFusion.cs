@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using InvFusion.Runtime;
 
 namespace InvFusion.Ops.Kernels;
@@ -36,42 +37,65 @@ internal static unsafe class MaskFusion
         float* output
     ) : IRangeWork
     {
+        // What the mask shows is gathered, sixteen numbers of one feature in a vector, wherever they come from.
+        [SkipLocalsInit]
         public void Run(int start, int end)
         {
-            var scratch = stackalloc float[3 * mix.Padded];
-            var y = stackalloc float[grid.Channels];
-            var seen = stackalloc bool[grid.Channels];
+            var (features, channels) = (mix.Features, grid.Channels);
+            var y = stackalloc float[Lanes.Width];
+            var places = stackalloc long[Lanes.Width];
+            var scratch = stackalloc float[2 * features * Lanes.Width];
+            int plane = grid.Height * grid.Width,
+                size = features * channels,
+                gathered = 0;
+            new Span<float>(scratch, 2 * features * Lanes.Width).Clear();
+            new Span<float>(y, Lanes.Width).Clear();
             for (var item = start; item < end; item++)
             {
                 var (sample, row) = (item / grid.Rows, item % grid.Rows);
                 var offset = (long)item * grid.Columns * grid.TokenWidth; // of this row of tokens
+                new Span<float>(output + offset, grid.Columns * grid.TokenWidth).Clear();
+                var seen = mask + (long)(masks == 1 ? 0 : sample) * maskChannels * plane;
+                var measured = measurements + (long)sample * channels * plane;
                 for (var column = 0; column < grid.Columns; column++)
                 for (var i = 0; i < grid.Patch; i++)
-                for (var j = 0; j < grid.Patch; j++, offset += mix.Features * grid.Channels)
-                    Pixel(sample, row * grid.Patch + i, column * grid.Patch + j, offset, y, seen, scratch);
+                for (var j = 0; j < grid.Patch; j++, offset += size)
+                {
+                    var at = (row * grid.Patch + i) * grid.Width + column * grid.Patch + j;
+                    for (var c = 0; c < channels; c++)
+                    {
+                        if (seen[(maskChannels == 1 ? 0 : c) * plane + at] == 0)
+                            continue;
+                        y[gathered] = measured[c * plane + at];
+                        places[gathered] = offset + c;
+                        if (++gathered == Lanes.Width)
+                        {
+                            Mix(y, places, gathered, scratch);
+                            gathered = 0;
+                        }
+                    }
+                }
             }
+            Mix(y, places, gathered, scratch);
         }
 
-        private void Pixel(int sample, int row, int column, long offset, float* y, bool* seen, float* scratch)
+        private void Mix(float* y, long* places, int count, float* scratch)
         {
-            int plane = grid.Height * grid.Width,
-                at = row * grid.Width + column,
-                visible = 0;
-            for (var c = 0; c < grid.Channels; c++)
+            var (features, channels) = (mix.Features, grid.Channels);
+            var mixed = scratch + features * Lanes.Width;
+            for (var lane = 0; lane < count; lane++)
             {
-                seen[c] = mask[((long)(masks == 1 ? 0 : sample) * maskChannels + (maskChannels == 1 ? 0 : c)) * plane + at] != 0;
-                visible += seen[c] ? 1 : 0;
-                y[c] = measurements[((long)sample * grid.Channels + c) * plane + at];
+                var from = tokens + places[lane];
+                for (var f = 0; f < features; f++)
+                    scratch[f * Lanes.Width + lane] = from[f * channels];
             }
-            var size = mix.Features * grid.Channels;
-            if (visible < grid.Channels)
-                new Span<float>(output + offset, size).Clear();
-            if (visible == 3 && grid.Channels == 3)
-                mix.EntryOfThree(y, tokens + offset, output + offset, scratch);
-            else if (visible > 0)
-                for (var c = 0; c < grid.Channels; c++)
-                    if (seen[c])
-                        mix.Entry(y[c], tokens + offset + c, output + offset + c, grid.Channels, scratch);
+            mix.Sixteen(y, scratch, mixed);
+            for (var lane = 0; lane < count; lane++)
+            {
+                var to = output + places[lane];
+                for (var f = 0; f < features; f++)
+                    to[f * channels] = mixed[f * Lanes.Width + lane];
+            }
         }
     }
 }

@@ -1,3 +1,4 @@
+using System.Runtime.Intrinsics;
 using InvFusion.Runtime;
 using static TorchSharp.torch;
 
@@ -29,11 +30,13 @@ internal static unsafe class ResidualKernel
         public void Run(int start, int end)
         {
             var last = Math.Min(count, (long)end * Piece);
-            for (var i = (long)start * Piece; i < last; i += Lanes.Width)
+            var i = (long)start * Piece;
+            for (; i + Lanes.Width <= last; i += Lanes.Width)
+                (Vector512.Load(x + i) + T.Load(delta + i)).Store(x + i);
+            if (i < last)
             {
-                var n = (int)Math.Min(Lanes.Width, last - i);
-                var to = (Float32Lane*)(x + i);
-                Lanes.StorePart(to, n, Lanes.LoadPart(to, n) + Lanes.LoadPart(delta + i, n));
+                var (to, n) = ((nint)(x + i), (int)(last - i));
+                Lanes.StoreFew((Float32Lane*)to, n, Lanes.LoadFew((Float32Lane*)to, n) + Lanes.LoadFew(delta + i, n));
             }
         }
     }

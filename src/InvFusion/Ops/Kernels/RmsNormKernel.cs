@@ -58,40 +58,73 @@ internal static unsafe class RmsNormKernel
     private readonly struct Work<T>(float* x, T* delta, float* sum, float* scale, T* result, int width, int perScale) : IRangeWork
         where T : unmanaged, ILane<T>
     {
+        // The ends of rows that are no whole vectors have loops of their own: a call in the main one would drive its sums out of the registers.
+        private int Whole => width / Lanes.Width * Lanes.Width;
+
         public void Run(int start, int end)
         {
             for (var row = start; row < end; row++)
             {
                 var from = x + (long)row * width;
-                var squares = Vector512<float>.Zero;
+                float squares;
                 if (delta is not null)
                 {
-                    T* add = delta + (long)row * width;
                     var kept = sum + (long)row * width;
-                    for (var i = 0; i < width; i += Lanes.Width)
-                    {
-                        var n = width - i;
-                        var value = Lanes.LoadPart((Float32Lane*)(from + i), n) + Lanes.LoadPart(add + i, n);
-                        Lanes.StorePart((Float32Lane*)(kept + i), n, value);
-                        squares = Vector512.FusedMultiplyAdd(value, value, squares);
-                    }
+                    squares = AddAndSquare(from, delta + (long)row * width, kept);
                     from = kept;
                 }
                 else
-                    for (var i = 0; i < width; i += Lanes.Width)
-                    {
-                        var value = Lanes.LoadPart((Float32Lane*)(from + i), width - i);
-                        squares = Vector512.FusedMultiplyAdd(value, value, squares);
-                    }
-                var inverse = Vector512.Create(1 / MathF.Sqrt(Vector512.Sum(squares) / width + (float)RmsNorm.Epsilon));
-                var by = scale + (long)(row / perScale) * width;
-                var to = result + (long)row * width;
-                for (var i = 0; i < width; i += Lanes.Width)
-                {
-                    var n = width - i;
-                    var factor = Lanes.LoadPart((Float32Lane*)(by + i), n) * inverse;
-                    Lanes.StorePart(to + i, n, Lanes.LoadPart((Float32Lane*)(from + i), n) * factor);
-                }
+                    squares = Square(from);
+                var inverse = 1 / MathF.Sqrt(squares / width + (float)RmsNorm.Epsilon);
+                Scale(from, scale + (long)(row / perScale) * width, Vector512.Create(inverse), result + (long)row * width);
+            }
+        }
+
+        private float AddAndSquare(float* from, T* add, float* to)
+        {
+            var squares = Vector512<float>.Zero;
+            var i = 0;
+            for (; i < Whole; i += Lanes.Width)
+            {
+                var value = Vector512.Load(from + i) + T.Load(add + i);
+                value.Store(to + i);
+                squares = Vector512.FusedMultiplyAdd(value, value, squares);
+            }
+            if (i < width)
+            {
+                var value = Lanes.LoadFew((Float32Lane*)(from + i), width - i) + Lanes.LoadFew(add + i, width - i);
+                Lanes.StoreFew((Float32Lane*)(to + i), width - i, value);
+                squares = Vector512.FusedMultiplyAdd(value, value, squares);
+            }
+            return Vector512.Sum(squares);
+        }
+
+        private float Square(float* from)
+        {
+            var squares = Vector512<float>.Zero;
+            var i = 0;
+            for (; i < Whole; i += Lanes.Width)
+            {
+                var value = Vector512.Load(from + i);
+                squares = Vector512.FusedMultiplyAdd(value, value, squares);
+            }
+            if (i < width)
+            {
+                var value = Lanes.LoadFew((Float32Lane*)(from + i), width - i);
+                squares = Vector512.FusedMultiplyAdd(value, value, squares);
+            }
+            return Vector512.Sum(squares);
+        }
+
+        private void Scale(float* from, float* by, Vector512<float> inverse, T* to)
+        {
+            var i = 0;
+            for (; i < Whole; i += Lanes.Width)
+                T.Store(to + i, Vector512.Load(from + i) * (Vector512.Load(by + i) * inverse));
+            if (i < width)
+            {
+                var scaled = Lanes.LoadFew((Float32Lane*)(by + i), width - i) * inverse;
+                Lanes.StoreFew(to + i, width - i, Lanes.LoadFew((Float32Lane*)(from + i), width - i) * scaled);
             }
         }
     }
