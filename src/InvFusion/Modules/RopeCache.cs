@@ -5,13 +5,13 @@ using static TorchSharp.torch;
 namespace InvFusion.Modules;
 
 /// <summary>The <see cref="RopeTable"/> of the positions and frequencies that came last: a network sees the same grid at every step.</summary>
-internal sealed unsafe class RopeCache : IDisposable
+internal sealed unsafe class RopeCache
 {
     private float[] _positions = [];
     private float[] _frequencies = [];
     private RopeTable? _table;
 
-    /// <summary>The table; it belongs to the cache and holds until the next call.</summary>
+    /// <summary>The table.</summary>
     /// <param name="positions"><c>[h, w, 2]</c>.</param>
     /// <param name="frequencies"><c>[n, e/8]</c>.</param>
     public RopeTable Get(Tensor positions, Tensor frequencies)
@@ -22,18 +22,10 @@ internal sealed unsafe class RopeCache : IDisposable
             newFrequencies = Numbers(f);
         if (_table is null || !newPositions.SequenceEqual(_positions) || !newFrequencies.SequenceEqual(_frequencies))
         {
-            _table?.Dispose();
             _table = new(p, f);
             (_positions, _frequencies) = (newPositions.ToArray(), newFrequencies.ToArray());
         }
         return _table;
-    }
-
-    /// <summary>Releases the table.</summary>
-    public void Dispose()
-    {
-        _table?.Dispose();
-        _table = null;
     }
 
     private static Span<float> Numbers(Tensor tensor) => new((float*)TensorMemory.Address(tensor), (int)tensor.NumberOfElements);

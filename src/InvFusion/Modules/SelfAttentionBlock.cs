@@ -80,6 +80,13 @@ public sealed class SelfAttentionBlock : nn.Module
     /// <returns><c>[B, h, w, d]</c>.</returns>
     public Tensor Forward(Tensor tokens, Tensor positions, Tensor condition, JointFeatures joint, ScalarType dtype)
     {
+        if (
+            _kernel == 0
+            && FusedKernels.Take(FusedKernel.Attention, tokens)
+            && CanFuse(tokens)
+            && dtype is ScalarType.Float32 or ScalarType.BFloat16
+        )
+            return FusedWithGraph(tokens, positions, condition, joint, dtype);
         using var scope = NewDisposeScope();
         var (h, w) = ((int)tokens.shape[1], (int)tokens.shape[2]);
         var rope = AxialRope.Table(positions, _posEmb.Frequencies, dtype);
@@ -100,46 +107,58 @@ public sealed class SelfAttentionBlock : nn.Module
         return (tokens + _outProj.call(merged)).MoveToOuterDisposeScope();
     }
 
-    /// <summary>Whether <see cref="Fused"/> has room for these tokens, and the weights ask for no gradient now.</summary>
-    internal bool CanFuse(Tensor tokens) => AttentionKernel.Takes(Shape(tokens)) && (!is_grad_enabled() || !_scale.requires_grad);
+    /// <summary>Whether <see cref="Fused"/> has room for these tokens.</summary>
+    internal bool CanFuse(Tensor tokens) => tokens.dtype == ScalarType.Float32 && AttentionKernel.Takes(Shape(tokens));
 
     /// <summary>What <see cref="Forward"/> adds to the tokens, in the given type: fused, in evaluation, without a graph.</summary>
     internal unsafe Tensor Fused(Tensor tokens, Tensor positions, Tensor condition, JointFeatures joint, ScalarType dtype)
     {
         using var scope = NewDisposeScope();
-        var d = (int)tokens.shape[^1];
-        var isJoint = joint.Kind != JointKind.None && _jointKeyProj is not null;
-        var u = _norm.call(tokens, condition, dtype);
-        var fromTokens = nn.functional.linear(u, _fromTokens.Get(_scale, dtype, type => FromTokens().to_type(type))); // q, k, v (, extra k)
-        ProjectedTokens Part(Tensor of, int index) => new(TensorMemory.Address(of) + (nint)(index * d * of.ElementSize), (int)of.shape[^1]);
-        var extra = default(KeyGroup);
-        if (isJoint && joint.Kind == JointKind.Given)
-        {
-            var g = _jointNorm!.call(joint.Tokens!, condition, dtype);
-            var fromFeatures = nn.functional.linear(g, _fromFeatures.Get(_scale, dtype, type => FromFeatures().to_type(type))); // extra k, v
-            extra = new(Part(fromTokens, 3), Part(fromFeatures, 0), Part(fromFeatures, 1));
-        }
-        else if (isJoint)
-            extra = new(Part(fromTokens, 3), default, default); // values of zero features are zero
-        var table = _rope.Get(positions, _posEmb.Frequencies);
-        var (queries, ordinary) = (Part(fromTokens, 0), new KeyGroup(Part(fromTokens, 1), default, Part(fromTokens, 2)));
-        var (shape, scale) = (Shape(tokens), TensorMemory.Address(_scale));
+        using var noGrad = no_grad();
+        var (shape, rope) = (Shape(tokens), _rope.Get(positions, _posEmb.Frequencies));
+        var (fromTokens, fromFeatures) = Projections(tokens, condition, joint, dtype);
         if (dtype == ScalarType.BFloat16 && _kernel == 0)
-            return _outProj
-                .call(ProductAttention.Apply(shape, queries, ordinary, extra, table, (float*)scale).view(tokens.shape))
-                .MoveToOuterDisposeScope();
+        {
+            var (q, k, v) = AttentionHeads.Compute(fromTokens, fromFeatures, _scale, shape, rope);
+            return _outProj.call(ProductAttention.Apply(q, k, v, shape)).MoveToOuterDisposeScope();
+        }
+        var projections = new HeadProjections(fromTokens, fromFeatures, shape);
+        var turns = new HeadTurns(shape, rope, (float*)TensorMemory.Address(_scale));
         var attended = empty(tokens.shape, dtype);
         var output = TensorMemory.Address(attended);
         if (dtype == ScalarType.BFloat16)
-            AttentionKernel.Run(shape, queries, ordinary, extra, table, (float*)scale, (Bfloat16Lane*)output);
+            AttentionKernel.Run(turns, projections, (Bfloat16Lane*)output);
         else
-            AttentionKernel.Run(shape, queries, ordinary, extra, table, (float*)scale, (Float32Lane*)output);
+            AttentionKernel.Run(turns, projections, (Float32Lane*)output);
         return _outProj.call(attended).MoveToOuterDisposeScope();
     }
 
+    // Global attention with a graph: normalisation and rotation fused, the products libtorch's.
+    private Tensor FusedWithGraph(Tensor tokens, Tensor positions, Tensor condition, JointFeatures joint, ScalarType dtype)
+    {
+        using var scope = NewDisposeScope();
+        var shape = Shape(tokens);
+        var (fromTokens, fromFeatures) = Projections(tokens, condition, joint, dtype);
+        var (q, k, v) = AttentionHeads.Apply(fromTokens, fromFeatures, _scale, shape, _rope.Get(positions, _posEmb.Frequencies));
+        var attended = ProductAttention.Join(q.bmm(k.transpose(1, 2)).softmax(-1).bmm(v), shape);
+        attended = nn.functional.dropout(attended, _dropout, training);
+        return (tokens + _outProj.call(attended)).MoveToOuterDisposeScope();
+    }
+
+    // (q | k | v) or (q | k | v | extra k) of the tokens, and (rest of extra k | extra v) of the degraded features: null where those are zero.
+    private (Tensor FromTokens, Tensor? FromFeatures) Projections(Tensor tokens, Tensor condition, JointFeatures joint, ScalarType dtype)
+    {
+        var u = _norm.call(tokens, condition, dtype);
+        var fromTokens = nn.functional.linear(u, _fromTokens.Get(_scale, dtype, type => FromTokens(joint.Kind).to_type(type)));
+        if (joint.Kind != JointKind.Given || _jointKeyProj is null)
+            return (fromTokens, null);
+        var g = _jointNorm!.call(joint.Tokens!, condition, dtype);
+        return (fromTokens, nn.functional.linear(g, _fromFeatures.Get(_scale, dtype, type => FromFeatures().to_type(type))));
+    }
+
     // The projections of u side by side: one product instead of two or four, and none of [u, g] joined.
-    private Tensor FromTokens() =>
-        _jointKeyProj is not null
+    private Tensor FromTokens(JointKind kind) =>
+        _jointKeyProj is not null && kind != JointKind.None
             ? cat([_qkvProj.Weight, _jointKeyProj.Weight.narrow(1, 0, _qkvProj.Weight.shape[1])], 0)
             : _qkvProj.Weight;
 
@@ -160,7 +179,6 @@ public sealed class SelfAttentionBlock : nn.Module
     {
         _fromTokens.Dispose();
         _fromFeatures.Dispose();
-        _rope.Dispose();
         base.Dispose(disposing);
     }
 

@@ -129,6 +129,60 @@ public class FusedKernelTests
     }
 
     [Fact]
+    public void Gradients_are_those_of_the_plain_form()
+    {
+        foreach (var kind in Enum.GetValues<JointKind>())
+        foreach (var (headWidth, heads) in ((int, int)[])[(64, 2), (24, 3), (8, 1)])
+        {
+            using var scope = NewDisposeScope();
+            var plain = LossGradients(kind, headWidth, heads, ScalarType.Float32, FusedKernel.None);
+            var fused = LossGradients(kind, headWidth, heads, ScalarType.Float32, FusedKernel.All);
+            foreach (var (one, other) in plain.Zip(fused))
+                Assert.True(Distance(one, other) < 2e-5, $"{kind}, {heads} heads of {headWidth}: {Distance(one, other):G3}");
+            // bfloat16 is far from float32 in either form: ours may not be further than libtorch's.
+            var plainHalf = LossGradients(kind, headWidth, heads, ScalarType.BFloat16, FusedKernel.None);
+            var fusedHalf = LossGradients(kind, headWidth, heads, ScalarType.BFloat16, FusedKernel.All);
+            for (var i = 0; i < plain.Length; i++)
+            {
+                var (ours, theirs) = (Distance(plain[i], fusedHalf[i]), Distance(plain[i], plainHalf[i]));
+                Assert.True(ours < 2 * theirs + 2e-2, $"{kind}, {heads} heads of {headWidth}, number {i}: {ours:G3}, libtorch {theirs:G3}");
+            }
+        }
+    }
+
+    // The output of an attention and a feed-forward block, and the gradients of a loss with respect to every input and weight.
+    private static Tensor[] LossGradients(JointKind kind, int headWidth, int heads, ScalarType type, FusedKernel kernels)
+    {
+        manual_seed(5);
+        var d = heads * headWidth;
+        using var block = new SelfAttentionBlock(d, headWidth, 0, 6, joint: kind != JointKind.None, dropout: 0);
+        using var feedForward = new FeedForwardBlock(d, 3 * d, 6, dropout: 0);
+        var weights = block.parameters().Concat(feedForward.parameters()).ToArray();
+        using (no_grad())
+            foreach (var weight in weights)
+                weight.add_(randn(weight.shape) * 0.2);
+        Tensor tokens = randn([2, 5, 3, d]).requires_grad_(true),
+            condition = randn([2, 6]).requires_grad_(true),
+            features = randn([2, 5, 3, d]).requires_grad_(true);
+        var joint = new JointFeatures(kind, kind == JointKind.Given ? features : null);
+        FusedKernels.Enabled = kernels;
+        try
+        {
+            var attended = block.Forward(tokens, AxialRope.Positions(5, 3), condition, joint, type);
+            (feedForward.call(attended, condition, type) * randn(tokens.shape)).sum().backward();
+            Tensor[] leaves = [tokens, condition, features, .. weights];
+            return [attended.detach(), .. leaves.Select(leaf => leaf.grad?.clone() ?? zeros_like(leaf))];
+        }
+        finally
+        {
+            FusedKernels.Enabled = FusedKernel.All;
+        }
+    }
+
+    private static double Distance(Tensor expected, Tensor actual) =>
+        ((actual - expected).abs().max() / expected.abs().max().clamp_min(1e-6)).item<float>();
+
+    [Fact]
     public void Windows_that_do_not_fit_are_left_to_the_plain_form()
     {
         using var block = new SelfAttentionBlock(16, 8, 7, 6, joint: false, dropout: 0);

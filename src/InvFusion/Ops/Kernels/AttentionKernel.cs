@@ -22,51 +22,28 @@ internal static unsafe class AttentionKernel
 
     /// <summary>Runs over all samples and heads.</summary>
     /// <typeparam name="T">How projections and output lie in memory.</typeparam>
-    /// <param name="shape">Sizes.</param>
-    /// <param name="queries">Queries.</param>
-    /// <param name="ordinary">Keys and values of the tokens themselves.</param>
-    /// <param name="extra">Those of the degraded features; without keys there are none.</param>
-    /// <param name="rope">Rotations.</param>
-    /// <param name="scale">s per head.</param>
+    /// <param name="turns">Normalisation and rotation.</param>
+    /// <param name="projections">Queries, keys and values.</param>
     /// <param name="output"><c>[B, L, n·e]</c>.</param>
-    public static void Run<T>(
-        AttentionShape shape,
-        ProjectedTokens queries,
-        KeyGroup ordinary,
-        KeyGroup extra,
-        RopeTable rope,
-        float* scale,
-        T* output
-    )
-        where T : unmanaged, ILane<T> =>
-        CpuTeam.For(
-            shape.Batch * shape.Heads,
-            1,
-            new Work<T>(shape, queries, ordinary, extra, rope.Cos(0, 0), rope.SinOffset, rope.Stride, scale, output)
-        );
+    public static void Run<T>(HeadTurns turns, HeadProjections projections, T* output)
+        where T : unmanaged, ILane<T> => CpuTeam.For(turns.Shape.Batch * turns.Shape.Heads, 1, new Work<T>(turns, projections, output));
 
-    private readonly struct Work<T>(
-        AttentionShape shape,
-        ProjectedTokens queries,
-        KeyGroup ordinary,
-        KeyGroup extra,
-        float* cos,
-        long sinOffset,
-        int ropeStride,
-        float* scale,
-        T* output
-    ) : IRangeWork
+    private readonly struct Work<T>(HeadTurns turns, HeadProjections projections, T* output) : IRangeWork
         where T : unmanaged, ILane<T>
     {
         public void Run(int start, int end)
         {
             for (var item = start; item < end; item++)
-                Head(item / shape.Heads, item % shape.Heads);
+            {
+                var (sample, head, rows) = turns.Of(item);
+                Head(sample, head, rows);
+            }
         }
 
-        private void Head(int sample, int head)
+        private void Head(int sample, int head, AttentionRows rows)
         {
-            var groups = extra.Key.Given ? 2 : 1;
+            var shape = turns.Shape;
+            var groups = projections.Groups;
             var window = new AttentionWindow(shape);
             int padded = shape.Padded,
                 lineScores = window.Vectors * Lanes.Width,
@@ -81,11 +58,9 @@ internal static unsafe class AttentionKernel
                 scores = values + groups * valueCount,
                 turned = scores + tile * scoreStride,
                 sums = turned + tile * padded;
-            var root = MathF.Sqrt(MathF.Max(scale[head], (float)CosineSimilarity.SmallestScale));
-            var rows = new AttentionRows(shape, cos + (long)head * shape.Length * ropeStride, sinOffset, ropeStride, root);
             for (var g = 0; g < groups; g++)
             {
-                var group = g == 0 ? ordinary : extra;
+                var group = g == 0 ? projections.Ordinary : projections.Extra;
                 rows.Keys<T>(group, sample, head, keys + g * keyCount);
                 if (group.Value.Given)
                     rows.Values<T>(group, sample, head, values + g * valueCount);
@@ -97,12 +72,12 @@ internal static unsafe class AttentionKernel
                 var first = line + column;
                 var count = Math.Min(window.TileWidth, lineLength - column);
                 window.MoveTo(first, count);
-                rows.Queries<T>(queries, sample, head, first, count, turned);
+                rows.Queries<T>(projections.Queries, sample, head, first, count, turned);
                 for (var v = 0; v < vectors; v += 2)
                     AttentionTile.Scores(
                         turned,
-                        Keys(window, keys, v),
-                        Keys(window, keys, Math.Min(v + 1, vectors - 1)),
+                        Keys(shape, window, keys, v),
+                        Keys(shape, window, keys, Math.Min(v + 1, vectors - 1)),
                         shape.LineStride,
                         shape.HeadWidth,
                         scores + v * Lanes.Width,
@@ -117,7 +92,7 @@ internal static unsafe class AttentionKernel
                     turned[q] = 1 / sum; // the queries are not needed any more
                 }
                 for (var i = 0; i < groups * window.Lines; i++)
-                    if ((i < window.Lines ? ordinary : extra).Value.Given)
+                    if ((i < window.Lines ? projections.Ordinary : projections.Extra).Value.Given)
                         AttentionTile.Accumulate(
                             scores + i * lineScores,
                             scoreStride,
@@ -140,7 +115,7 @@ internal static unsafe class AttentionKernel
         }
 
         // The keys of a vector of scores: those of a tile are numbered group by group, line by line.
-        private float* Keys(in AttentionWindow window, float* keys, int vector)
+        private static float* Keys(in AttentionShape shape, in AttentionWindow window, float* keys, int vector)
         {
             var (line, v) = (vector / window.Vectors, vector % window.Vectors);
             return keys + line / window.Lines * (long)shape.KeyCount + window.KeyOffset(line % window.Lines) + v * Lanes.Width;

@@ -10,7 +10,7 @@ namespace InvFusion.Ops.Kernels;
 /// <param name="sinOffset">From a cosine to its sine.</param>
 /// <param name="ropeStride">From a token's cosines to the next one's.</param>
 /// <param name="root">√s of the head.</param>
-internal readonly unsafe struct AttentionRows(AttentionShape shape, float* cos, long sinOffset, int ropeStride, float root)
+internal readonly unsafe partial struct AttentionRows(AttentionShape shape, float* cos, long sinOffset, int ropeStride, float root)
 {
     private const int MostChannels = 512;
     private const int Ahead = 12;
@@ -151,11 +151,7 @@ internal readonly unsafe struct AttentionRows(AttentionShape shape, float* cos, 
             Prefetch<T>(tokens, at + Ahead, head);
             Prefetch<T>(rests, at + Ahead, head);
             Turn(tokens.At<T>(at, head, shape.HeadWidth), rests.Given ? rests.At<T>(at, head, shape.HeadWidth) : null, token, row);
-            var i = 0;
-            for (; i + Lanes.Width <= shape.HeadWidth; i += Lanes.Width)
-                T.Store(to + i, Vector512.Load(row + i));
-            if (i < shape.HeadWidth)
-                Lanes.StoreFew(to + i, shape.HeadWidth - i, Vector512.Load(row + i));
+            Narrow(row, to);
         }
     }
 

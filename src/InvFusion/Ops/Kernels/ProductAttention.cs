@@ -13,85 +13,22 @@ internal static unsafe class ProductAttention
     [ThreadStatic]
     private static NativeBuffer? _scratch;
 
-    /// <summary>As <see cref="AttentionKernel.Run"/>, in bfloat16.</summary>
-    /// <returns><c>[B, L, n·e]</c>.</returns>
-    public static Tensor Apply(
-        AttentionShape shape,
-        ProjectedTokens queries,
-        KeyGroup ordinary,
-        KeyGroup extra,
-        RopeTable rope,
-        float* scale
-    )
+    /// <summary>softmax(q kᵀ) v of <see cref="AttentionHeads"/> in bfloat16, without a graph: <c>[B, L, n·e]</c>.</summary>
+    public static Tensor Apply(Tensor q, Tensor k, Tensor v, AttentionShape shape)
     {
         using var scope = NewDisposeScope();
-        var groups = extra.Key.Given ? 2 : 1;
-        long items = (long)shape.Batch * shape.Heads,
-            keys = groups * shape.Length;
-        var q = empty([items, shape.Length, shape.HeadWidth], ScalarType.BFloat16);
-        var k = empty([items, keys, shape.HeadWidth], ScalarType.BFloat16);
-        var v = empty([items, keys, shape.HeadWidth], ScalarType.BFloat16);
-        var prepare = new Prepare(
-            shape,
-            queries,
-            ordinary,
-            extra,
-            rope.Cos(0, 0),
-            rope.SinOffset,
-            rope.Stride,
-            scale,
-            Data(q),
-            Data(k),
-            Data(v)
-        );
-        CpuTeam.For((int)items, 1, prepare);
         var logits = q.bmm(k.transpose(1, 2));
-        CpuTeam.For((int)(items * shape.Length), 16, new Softmax(Data(logits), (int)keys));
-        var heads = logits.bmm(v).view(shape.Batch, shape.Heads, shape.Length, shape.HeadWidth);
-        return heads.transpose(1, 2).reshape(shape.Batch, shape.Length, shape.Heads * shape.HeadWidth).MoveToOuterDisposeScope();
+        var keys = (int)k.shape[1];
+        CpuTeam.For(shape.Batch * shape.Heads * shape.Length, 16, new Softmax((Bfloat16Lane*)TensorMemory.Address(logits), keys));
+        return Join(logits.bmm(v), shape).MoveToOuterDisposeScope();
     }
 
-    private static Bfloat16Lane* Data(Tensor tensor) => (Bfloat16Lane*)TensorMemory.Address(tensor);
-
-    private readonly struct Prepare(
-        AttentionShape shape,
-        ProjectedTokens queries,
-        KeyGroup ordinary,
-        KeyGroup extra,
-        float* cos,
-        long sinOffset,
-        int ropeStride,
-        float* scale,
-        Bfloat16Lane* q,
-        Bfloat16Lane* k,
-        Bfloat16Lane* v
-    ) : IRangeWork
-    {
-        public void Run(int start, int end)
-        {
-            for (var item = start; item < end; item++)
-            {
-                var (sample, head) = (item / shape.Heads, item % shape.Heads);
-                var root = MathF.Sqrt(MathF.Max(scale[head], (float)CosineSimilarity.SmallestScale));
-                var rows = new AttentionRows(shape, cos + (long)head * shape.Length * ropeStride, sinOffset, ropeStride, root);
-                long size = (long)shape.Length * shape.HeadWidth,
-                    keys = item * size * (extra.Key.Given ? 2 : 1);
-                rows.Turned<Bfloat16Lane>(queries, default, sample, head, q + item * size);
-                Group(rows, ordinary, sample, head, keys);
-                if (extra.Key.Given)
-                    Group(rows, extra, sample, head, keys + size);
-            }
-        }
-
-        private void Group(AttentionRows rows, in KeyGroup group, int sample, int head, long at)
-        {
-            rows.Turned<Bfloat16Lane>(group.Key, group.KeyRest, sample, head, k + at);
-            if (group.Value.Given)
-                rows.Copied<Bfloat16Lane>(group.Value, sample, head, v + at);
-            else
-                new Span<Bfloat16Lane>(v + at, shape.Length * shape.HeadWidth).Clear();
-        }
-    }
+    /// <summary>Heads side by side again: <c>[B·n, L, e]</c> → <c>[B, h, w, n·e]</c>.</summary>
+    public static Tensor Join(Tensor heads, AttentionShape shape) =>
+        heads
+            .view(shape.Batch, shape.Heads, shape.Length, shape.HeadWidth)
+            .transpose(1, 2)
+            .reshape(shape.Batch, shape.Height, shape.Width, shape.Heads * shape.HeadWidth);
 
     private readonly struct Softmax(Bfloat16Lane* rows, int length) : IRangeWork
     {

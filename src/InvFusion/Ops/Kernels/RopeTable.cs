@@ -5,9 +5,9 @@ using static TorchSharp.torch;
 namespace InvFusion.Ops.Kernels;
 
 /// <summary>Cosines and sines of <see cref="AxialRope"/> for all heads and tokens of a grid, laid out for whole vectors.</summary>
-internal sealed unsafe class RopeTable : IDisposable
+internal sealed unsafe class RopeTable
 {
-    private float* _cos;
+    private readonly float* _cos;
 
     /// <summary>Computes the table.</summary>
     /// <param name="positions"><c>[h, w, 2]</c>.</param>
@@ -44,12 +44,9 @@ internal sealed unsafe class RopeTable : IDisposable
     /// <summary>From a cosine to its sine.</summary>
     public long SinOffset => (long)Heads * Length * Stride;
 
+    // The graph of a pass may need it longer than whoever made it: the collector knows when nobody does.
     /// <summary>Releases the table.</summary>
-    public void Dispose()
-    {
-        NativeMemory.AlignedFree(_cos);
-        _cos = null;
-    }
+    ~RopeTable() => NativeMemory.AlignedFree(_cos);
 
     private static void Copy(Tensor values, float* to)
     {
