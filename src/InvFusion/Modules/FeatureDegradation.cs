@@ -1,5 +1,7 @@
+using System.Runtime.InteropServices;
 using InvFusion.Degradations;
-using InvFusion.Ops;
+using InvFusion.Ops.Kernels;
+using TorchSharp;
 using TorchSharp.Utils;
 using static TorchSharp.torch;
 
@@ -12,7 +14,6 @@ namespace InvFusion.Modules;
 public sealed class FeatureDegradation : nn.Module
 {
     private readonly int _patch;
-    private readonly int _channels;
 
     [ComponentName(Name = "deg_linear")]
     private readonly Linear _degLinear;
@@ -24,7 +25,7 @@ public sealed class FeatureDegradation : nn.Module
     public FeatureDegradation(int width, int patch, int channels)
         : base(nameof(FeatureDegradation))
     {
-        (_patch, _channels) = (patch, channels);
+        _patch = patch;
         var features = width / (patch * patch * channels);
         _degLinear = new(features + 1, features, bias: true);
         RegisterComponents();
@@ -38,12 +39,27 @@ public sealed class FeatureDegradation : nn.Module
     /// <returns>g, <c>[B, h, w, d]</c>.</returns>
     public Tensor Forward(Tensor tokens, LinearOperator op, Tensor measurements, ScalarType dtype)
     {
-        using var scope = NewDisposeScope();
-        var features = TokenLayout.ToFeatureImages(tokens.to_type(dtype), _patch, _channels);
-        var z = cat([measurements.to_type(dtype), op.Apply(features).to_type(dtype)], 1); // [B, 1 + m, O]
-        var weight = _degLinear.Weight.to_type(dtype).unsqueeze(0).expand(z.shape[0], -1, -1);
-        var fused = weight.bmm(z) + _degLinear.Bias!.to_type(dtype).view(1, -1, 1); // [B, m, O]
-        var back = op.PseudoInverse(nn.functional.gelu(fused));
-        return TokenLayout.ToTokens(back, _patch).to_type(dtype).MoveToOuterDisposeScope();
+        var fused = MayFuse(tokens, measurements, dtype) ? Fused(tokens, op, measurements, dtype) : null;
+        return fused ?? FeatureFusion.StepByStep(tokens, op, measurements, _degLinear.Weight, _degLinear.Bias!, _patch, dtype);
     }
+
+    private bool MayFuse(Tensor tokens, Tensor measurements, ScalarType dtype) =>
+        FusedKernels.Enabled
+        && tokens.device_type == DeviceType.CPU
+        && dtype is ScalarType.Float32 or ScalarType.BFloat16
+        && !(is_grad_enabled() && (tokens.requires_grad || measurements.requires_grad || _degLinear.Weight.requires_grad));
+
+    // Computed in float32; null where the operator cannot.
+    private Tensor? Fused(Tensor tokens, LinearOperator op, Tensor measurements, ScalarType dtype)
+    {
+        using var scope = NewDisposeScope();
+        using var mix = new FeatureMix(Numbers(_degLinear.Weight), Numbers(_degLinear.Bias!));
+        var x = Plain(tokens);
+        var g = empty_like(x);
+        return op.Fuse(new(x, g, Plain(measurements), mix, _patch)) ? g.to_type(dtype).MoveToOuterDisposeScope() : null;
+    }
+
+    private static Tensor Plain(Tensor tensor) => tensor.detach().to_type(ScalarType.Float32).contiguous();
+
+    private static ReadOnlySpan<float> Numbers(Tensor tensor) => MemoryMarshal.Cast<byte, float>(Plain(tensor).bytes);
 }

@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
+using static TorchSharp.torch;
 
 namespace InvFusion.Ops.Kernels;
 
@@ -33,6 +34,21 @@ internal sealed unsafe class FeatureMix : IDisposable
 
     /// <summary>m rounded up to whole vectors.</summary>
     public int Padded { get; }
+
+    /// <summary>W[<paramref name="output"/>, <paramref name="input"/>]; input 0 is y.</summary>
+    public float Weight(int output, int input) => _weights[input * Padded + output];
+
+    /// <summary>b[<paramref name="output"/>].</summary>
+    public float Bias(int output) => _bias[output];
+
+    /// <summary>W and b as tensors of the caller's.</summary>
+    public (Tensor Weight, Tensor Bias) ToTensors()
+    {
+        var weight = new float[Features * (Features + 1)];
+        for (var i = 0; i < weight.Length; i++)
+            weight[i] = Weight(i / (Features + 1), i % (Features + 1));
+        return (tensor(weight, [Features, Features + 1]), tensor(new ReadOnlySpan<float>(_bias, Features).ToArray()));
+    }
 
     /// <summary>Floats of scratch that <see cref="Entry"/> wants.</summary>
     public int Scratch => Padded;
