@@ -14,33 +14,25 @@ internal static unsafe class FusedBlur
     public static bool TryRun(FourierOperator op, Tensor inverseEnergy, in FeatureFusion fusion)
     {
         var (channels, height, width) = op.Image;
-        var images = fusion.Mix.Features * channels;
+        LaneFourier rows = default,
+            columns = default;
         var fits =
             !op.MixColor
             && op.Spectrum.shape[2] == 1
             && channels <= LaneMix.MostChannels
-            && LaneFourier.TryGet(height, out _)
-            && LaneFourier.TryGet(width, out _)
+            && LaneFourier.TryGet(height, out columns)
+            && LaneFourier.TryGet(width, out rows)
             && Holds(op, fusion);
         if (!fits)
             return false;
-        LaneFourier.TryGet(width, out var rows);
-        LaneFourier.TryGet(height, out var columns);
         using var mix = new LaneMix(fusion.Mix, channels);
-        var job = new BlurJob
+        var job = new BlurJob(rows, columns, op.Stride, fusion.Patch, mix)
         {
             Tokens = TensorMemory.Floats(fusion.Tokens),
             Output = TensorMemory.Floats(fusion.Output),
             Measurements = TensorMemory.Floats(fusion.Measurements),
             Spectrum = TensorMemory.Floats(op.Spectrum),
             InverseEnergy = TensorMemory.Floats(inverseEnergy),
-            Mix = mix,
-            Rows = rows,
-            Columns = columns,
-            Patch = fusion.Patch,
-            Images = images,
-            Channels = channels,
-            Stride = op.Stride,
             Shared = op.BatchSize == 1,
         };
         BlurJob.Run(job, (int)fusion.Tokens.shape[0], Math.Max(1, get_num_threads()));

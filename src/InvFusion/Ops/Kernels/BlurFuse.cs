@@ -41,6 +41,7 @@ internal readonly unsafe struct BlurFuse(BlurJob job) : IRangeWork
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void Fuse(
         (int Sample, int Row, int Column) at,
         (int Row, int Column) mirror,
@@ -77,14 +78,17 @@ internal readonly unsafe struct BlurFuse(BlurJob job) : IRangeWork
 
     private long Plane => (long)_job.EntryRows * _job.EntryColumns;
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void ReadMeasurement(int sample, int entry, float* to)
     {
-        var y = _job.Measurements + 2 * (sample * _job.Channels * Plane + entry);
-        for (var channel = 0; channel < _job.Channels; channel++, y += 2 * Plane)
+        var plane = Plane;
+        var y = _job.Measurements + 2 * (sample * _job.Channels * plane + entry);
+        for (var channel = 0; channel < _job.Channels; channel++, y += 2 * plane)
             (to[channel], to[Lanes.Width + channel]) = (y[0], y[1]);
     }
 
     // A pair is A + iB, both Hermitian; and the sum over the aliases becomes their mean.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void Separate(float* left, float* right, float* z, int length)
     {
         var half = Vector512.Create(0.5f / (_job.Stride * _job.Stride));
@@ -98,6 +102,7 @@ internal readonly unsafe struct BlurFuse(BlurJob job) : IRangeWork
     }
 
     // From W z to the Hermitian part of gelu(W [y; z] + b) / E.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void Activate(float* y, float* sums, int length, float gain, float mirrorGain)
     {
         Vector512<float> yReal = Vector512.Load(y),

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using InvFusion.Runtime;
 
 namespace InvFusion.Ops.Kernels;
@@ -35,25 +36,37 @@ internal unsafe struct BlurJob
     public float* Entries;
 
     /// <summary>W and b.</summary>
-    public LaneMix Mix;
+    public readonly LaneMix Mix;
 
     /// <summary>Transforms of W points.</summary>
-    public LaneFourier Rows;
+    public readonly LaneFourier Rows;
 
     /// <summary>Transforms of H points.</summary>
-    public LaneFourier Columns;
+    public readonly LaneFourier Columns;
 
     /// <summary>P.</summary>
-    public int Patch;
+    public readonly int Patch;
 
     /// <summary>m·C.</summary>
-    public int Images;
+    public readonly int Images;
 
     /// <summary>C.</summary>
-    public int Channels;
+    public readonly int Channels;
 
     /// <summary>s.</summary>
-    public int Stride;
+    public readonly int Stride;
+
+    /// <summary>h.</summary>
+    public readonly int EntryRows;
+
+    /// <summary>w.</summary>
+    public readonly int EntryColumns;
+
+    /// <summary>Groups of 32 images, the last of which may be a part.</summary>
+    public readonly int Pairs;
+
+    /// <summary>Floats of an entry.</summary>
+    public readonly int EntrySize;
 
     /// <summary>Whether one blur serves every sample.</summary>
     public bool Shared;
@@ -61,20 +74,26 @@ internal unsafe struct BlurJob
     /// <summary>The sample that comes first in <see cref="Entries"/>.</summary>
     public int First;
 
+    /// <summary>Sizes; the pointers come after.</summary>
+    /// <param name="rows">Transforms of W points.</param>
+    /// <param name="columns">Transforms of H points.</param>
+    /// <param name="stride">s.</param>
+    /// <param name="patch">P.</param>
+    /// <param name="mix">W and b.</param>
+    public BlurJob(LaneFourier rows, LaneFourier columns, int stride, int patch, LaneMix mix)
+    {
+        (Rows, Columns, Stride, Patch, Mix) = (rows, columns, stride, patch, mix);
+        (Images, Channels) = (mix.Images, mix.Channels);
+        (EntryRows, EntryColumns) = (2 * columns.Length / stride, 2 * rows.Length / stride);
+        Pairs = (Images + ComplexLanes.Size - 1) / ComplexLanes.Size;
+        EntrySize = Pairs * ComplexLanes.Size;
+    }
+
     /// <summary>H.</summary>
     public readonly int Height => Columns.Length;
 
     /// <summary>W.</summary>
     public readonly int Width => Rows.Length;
-
-    /// <summary>h.</summary>
-    public readonly int EntryRows => 2 * Height / Stride;
-
-    /// <summary>w.</summary>
-    public readonly int EntryColumns => 2 * Width / Stride;
-
-    /// <summary>Groups of 32 images, the last of which may be a part.</summary>
-    public readonly int Pairs => (Images + ComplexLanes.Size - 1) / ComplexLanes.Size;
 
     /// <summary>Does all samples.</summary>
     /// <param name="job">All but <see cref="Entries"/> and <see cref="First"/>.</param>
@@ -99,20 +118,14 @@ internal unsafe struct BlurJob
         return tokens + ((long)sample * Height + token * Patch) * Width * Images + (long)inside * Patch * Images;
     }
 
-    /// <summary>Floats from the first pixel of a row to another.</summary>
-    public readonly int Column(int column)
-    {
-        var (token, inside) = Math.DivRem(column, Patch);
-        return (token * Patch * Patch + inside) * Images;
-    }
+    /// <summary>Floats from a pixel of a row to the next one.</summary>
+    public readonly int Step(int column) => ((column + 1 & Patch - 1) == 0 ? (Patch - 1) * Patch + 1 : 1) * Images;
 
     /// <summary>The first entry of a column, of a sample counted from <see cref="First"/> on; entries follow each other at <see cref="EntrySize"/>.</summary>
     public readonly float* EntryColumn(int sample, int column) => Entries + sample * SampleEntries + (long)column * EntryRows * EntrySize;
 
-    /// <summary>Floats of an entry.</summary>
-    public readonly int EntrySize => Pairs * ComplexLanes.Size;
-
     /// <summary>One column of F, both halves of it: <c>[2H, 2]</c>.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public readonly void KernelColumn(int sample, int column, float* to)
     {
         int rows = 2 * Height,

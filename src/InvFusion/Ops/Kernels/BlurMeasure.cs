@@ -23,12 +23,13 @@ internal readonly unsafe struct BlurMeasure(BlurJob job) : IRangeWork
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void TransformRow(BlurCanvas canvas, int sample, int pair, int row)
     {
         var (fourier, lanes) = (_job.Rows, new PairLanes(_job.Images, pair));
         var from = _job.Row(_job.Tokens, sample, row);
-        for (var column = 0; column < fourier.Length; column++)
-            Put(canvas, column, lanes.Load(from + _job.Column(column)), fourier);
+        for (var column = 0; column < fourier.Length; from += _job.Step(column++))
+            Put(canvas, column, lanes.Load(from), fourier);
         fourier.Forward(canvas.Even);
         fourier.Forward(canvas.Odd);
         for (var place = 0; place < fourier.Length; place++)
@@ -39,6 +40,7 @@ internal readonly unsafe struct BlurMeasure(BlurJob job) : IRangeWork
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void FoldColumn(BlurCanvas canvas, int sample, int pair, int column)
     {
         var (fourier, rows) = (_job.Columns, _job.EntryRows);

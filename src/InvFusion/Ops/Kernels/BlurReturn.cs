@@ -23,6 +23,7 @@ internal readonly unsafe struct BlurReturn(BlurJob job) : IRangeWork
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void SpreadColumn(BlurCanvas canvas, int sample, int pair, int column)
     {
         var (fourier, rows) = (_job.Columns, _job.EntryRows);
@@ -46,6 +47,7 @@ internal readonly unsafe struct BlurReturn(BlurJob job) : IRangeWork
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void TransformRow(BlurCanvas canvas, int sample, int pair, int row)
     {
         var (fourier, lanes) = (_job.Rows, new PairLanes(_job.Images, pair));
@@ -58,8 +60,8 @@ internal readonly unsafe struct BlurReturn(BlurJob job) : IRangeWork
         fourier.Inverse(canvas.Even);
         fourier.Inverse(canvas.Odd);
         var to = _job.Row(_job.Output, sample, row);
-        for (var column = 0; column < fourier.Length; column++)
-            lanes.Store(to + _job.Column(column), Point(canvas, column, fourier));
+        for (var column = 0; column < fourier.Length; to += _job.Step(column++))
+            lanes.Store(to, Point(canvas, column, fourier));
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -55,6 +55,7 @@ internal readonly unsafe struct LaneFourier
     }
 
     /// <summary>Σ x e^(-2πi jk/n), in place, points to a spectrum.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void Forward(float* points)
     {
         var end = points + Length * ComplexLanes.Size;
@@ -76,6 +77,7 @@ internal readonly unsafe struct LaneFourier
     }
 
     /// <summary>Σ X e^(2πi jk/n), in place, a spectrum to points.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void Inverse(float* points)
     {
         var end = points + Length * ComplexLanes.Size;
@@ -99,6 +101,7 @@ internal readonly unsafe struct LaneFourier
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Pairs(float* points, float* end)
     {
         for (var p = points; p < end; p += 2 * ComplexLanes.Size)
@@ -110,28 +113,9 @@ internal readonly unsafe struct LaneFourier
         }
     }
 
+    // Sums and differences are named by the points they come from.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void Split(float* p, int part)
-    {
-        var (a, b, c, d) = Butterfly(p, part);
-        a.Store(p);
-        b.Store(p + part);
-        c.Store(p + 2 * part);
-        d.Store(p + 3 * part);
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Split(float* p, int part, float* twiddles)
-    {
-        var (a, b, c, d) = Butterfly(p, part);
-        a.Store(p);
-        b.Times(twiddles).Store(p + part);
-        c.Times(twiddles + 2).Store(p + 2 * part);
-        d.Times(twiddles + 4).Store(p + 3 * part);
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static (ComplexLanes, ComplexLanes, ComplexLanes, ComplexLanes) Butterfly(float* p, int part)
     {
         ComplexLanes a = ComplexLanes.Load(p),
             b = ComplexLanes.Load(p + part),
@@ -141,7 +125,27 @@ internal readonly unsafe struct LaneFourier
             bd = b + d,
             other = a - c,
             turned = b - d;
-        return (ac + bd, ComplexLanes.MinusI(other, turned), ac - bd, ComplexLanes.PlusI(other, turned));
+        (ac + bd).Store(p);
+        ComplexLanes.MinusI(other, turned).Store(p + part);
+        (ac - bd).Store(p + 2 * part);
+        ComplexLanes.PlusI(other, turned).Store(p + 3 * part);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Split(float* p, int part, float* twiddles)
+    {
+        ComplexLanes a = ComplexLanes.Load(p),
+            b = ComplexLanes.Load(p + part),
+            c = ComplexLanes.Load(p + 2 * part),
+            d = ComplexLanes.Load(p + 3 * part);
+        ComplexLanes ac = a + c,
+            bd = b + d,
+            other = a - c,
+            turned = b - d;
+        (ac + bd).Store(p);
+        ComplexLanes.MinusI(other, turned).Times(twiddles).Store(p + part);
+        (ac - bd).Times(twiddles + 2).Store(p + 2 * part);
+        ComplexLanes.PlusI(other, turned).Times(twiddles + 4).Store(p + 3 * part);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -13,7 +13,6 @@ internal readonly unsafe struct LaneMix : IDisposable
     public const int MostChannels = Lanes.Width;
 
     private readonly int _features;
-    private readonly int _channels;
     private readonly float* _weights; // [m + 1, padded]: y's, then each feature's
     private readonly float* _bias; // [padded]
     private readonly int* _channel; // [padded]: c of each lane
@@ -23,8 +22,8 @@ internal readonly unsafe struct LaneMix : IDisposable
     /// <param name="channels">C, at most <see cref="MostChannels"/>.</param>
     public LaneMix(FeatureMix mix, int channels)
     {
-        (_features, _channels) = (mix.Features, channels);
-        Padded = Lanes.Padded(_features * channels);
+        (_features, Channels) = (mix.Features, channels);
+        Padded = Lanes.Padded(Images);
         var length = (_features + 3) * Padded;
         _weights = (float*)NativeMemory.AlignedAlloc((nuint)(length * sizeof(float)), 64);
         new Span<float>(_weights, length).Clear();
@@ -32,13 +31,19 @@ internal readonly unsafe struct LaneMix : IDisposable
         _channel = (int*)(_bias + Padded);
         for (var lane = 0; lane < Padded; lane++)
             _channel[lane] = lane % channels;
-        for (var lane = 0; lane < _features * channels; lane++)
+        for (var lane = 0; lane < Images; lane++)
         {
             _bias[lane] = mix.Bias(lane / channels);
             for (var j = 0; j <= _features; j++)
                 _weights[j * Padded + lane] = mix.Weight(lane / channels, j);
         }
     }
+
+    /// <summary>C.</summary>
+    public int Channels { get; }
+
+    /// <summary>m·C.</summary>
+    public int Images => _features * Channels;
 
     /// <summary>m·C rounded up to whole vectors.</summary>
     public int Padded { get; }
@@ -71,6 +76,7 @@ internal readonly unsafe struct LaneMix : IDisposable
     public void Dispose() => NativeMemory.AlignedFree(_weights);
 
     // Six sums at once, so that none waits for the one before it.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void ThreeVectors(int lane, float* first, float* second, float* firstSums, float* secondSums)
     {
         Vector512<float> a0 = default,
@@ -83,7 +89,7 @@ internal readonly unsafe struct LaneMix : IDisposable
             c1 = Vector512.Load(_channel + lane + Lanes.Width),
             c2 = Vector512.Load(_channel + lane + 2 * Lanes.Width);
         var row = _weights + Padded + lane;
-        for (var f = 0; f < _features; f++, row += Padded, first += _channels, second += _channels)
+        for (var f = 0; f < _features; f++, row += Padded, first += Channels, second += Channels)
         {
             Vector512<float> z = Vector512.Load(first),
                 w0 = Vector512.Load(row),
@@ -105,6 +111,7 @@ internal readonly unsafe struct LaneMix : IDisposable
         b2.Store(secondSums + 2 * Lanes.Width);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void OneVector(int lane, float* first, float* second, float* firstSums, float* secondSums)
     {
         Vector512<float> a = default,
@@ -113,8 +120,8 @@ internal readonly unsafe struct LaneMix : IDisposable
         for (var f = 0; f < _features; f++, row += Padded)
         {
             var w = Vector512.Load(row);
-            a = Vector512.FusedMultiplyAdd(Spread(Vector512.Load(first + f * _channels), lane), w, a);
-            b = Vector512.FusedMultiplyAdd(Spread(Vector512.Load(second + f * _channels), lane), w, b);
+            a = Vector512.FusedMultiplyAdd(Spread(Vector512.Load(first + f * Channels), lane), w, a);
+            b = Vector512.FusedMultiplyAdd(Spread(Vector512.Load(second + f * Channels), lane), w, b);
         }
         a.Store(firstSums);
         b.Store(secondSums);

@@ -43,17 +43,22 @@ internal readonly unsafe struct PairLanes
     }
 
     // Eight are what a network of 24 images leaves over.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector512<float> LoadPart(float* from, int count) =>
         count switch
         {
+            Lanes.Width => Vector512.Load(from),
             0 => Vector512<float>.Zero,
             8 => Vector512.Create(Vector256.Load(from), Vector256<float>.Zero),
             _ => Lanes.LoadPart((Float32Lane*)from, count),
         };
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void StorePart(float* to, int count, Vector512<float> values)
     {
-        if (count == 8)
+        if (count == Lanes.Width)
+            values.Store(to);
+        else if (count == 8)
             values.GetLower().Store(to);
         else if (count > 0)
             Lanes.StorePart((Float32Lane*)to, count, values);
