@@ -70,6 +70,23 @@ public sealed class BatchOperator : LinearOperator
     }
 
     /// <inheritdoc/>
+    /// <remarks>A part that cannot do it at once goes step by step.</remarks>
+    internal override bool Fuse(in FeatureFusion fusion)
+    {
+        if (fusion.Tokens.shape[0] != BatchSize)
+            return false;
+        RequireMeasurements(fusion.Measurements);
+        using var scope = NewDisposeScope();
+        var first = 0;
+        foreach (var (op, samples) in _parts)
+        {
+            fusion.Part(first, samples, op).Compute(op);
+            first += samples;
+        }
+        return true;
+    }
+
+    /// <inheritdoc/>
     public override Tensor LinearEstimate(Tensor measurements, int steps, Tensor? sigmaY = null)
     {
         RequireMeasurements(measurements);

@@ -119,6 +119,9 @@ public sealed class FourierOperator : LinearOperator
     }
 
     /// <inheritdoc/>
+    internal override bool Fuse(in FeatureFusion fusion) => FusedBlur.TryRun(this, _inverseEnergy, fusion);
+
+    /// <inheritdoc/>
     /// <remarks>Solved in pixels, preconditioned by what would be the inverse on the canvas.</remarks>
     internal override Tensor EstimateFromPrior(Tensor measurements, int steps, Tensor sigmaY)
     {

@@ -44,13 +44,13 @@ public sealed class MaskOperator : LinearOperator
             return false;
         MaskFusion.Run(
             grid,
-            (float*)TensorMemory.Address(fusion.Tokens),
-            (float*)TensorMemory.Address(fusion.Measurements),
-            (float*)TensorMemory.Address(_mask),
+            TensorMemory.Floats(fusion.Tokens),
+            TensorMemory.Floats(fusion.Measurements),
+            TensorMemory.Floats(_mask),
             (int)_mask.shape[0],
             (int)_mask.shape[2],
             fusion.Mix,
-            (float*)TensorMemory.Address(fusion.Output)
+            TensorMemory.Floats(fusion.Output)
         );
         return true;
     }

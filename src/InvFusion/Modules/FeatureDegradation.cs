@@ -1,5 +1,4 @@
 using InvFusion.Degradations;
-using InvFusion.Ops;
 using InvFusion.Ops.Kernels;
 using InvFusion.Runtime;
 using TorchSharp.Utils;
@@ -14,7 +13,6 @@ namespace InvFusion.Modules;
 public sealed class FeatureDegradation : nn.Module
 {
     private readonly int _patch;
-    private readonly int _channels;
 
     [ComponentName(Name = "deg_linear")]
     private readonly Linear _degLinear;
@@ -26,7 +24,7 @@ public sealed class FeatureDegradation : nn.Module
     public FeatureDegradation(int width, int patch, int channels)
         : base(nameof(FeatureDegradation))
     {
-        (_patch, _channels) = (patch, channels);
+        _patch = patch;
         var features = width / (patch * patch * channels);
         _degLinear = new(features + 1, features, bias: true);
         RegisterComponents();
@@ -40,31 +38,26 @@ public sealed class FeatureDegradation : nn.Module
     /// <returns>g, <c>[B, h, w, d]</c>.</returns>
     public Tensor Forward(Tensor tokens, LinearOperator op, Tensor measurements, ScalarType dtype)
     {
-        if (
+        var fused =
             FusedKernels.TakeWithoutGraph(FusedKernel.Features, tokens, _degLinear.Weight)
             && tokens.dtype == ScalarType.Float32
-            && Fused(tokens, op, measurements) is { } whole
-        )
-            return whole;
-        using var scope = NewDisposeScope();
-        var features = TokenLayout.ToFeatureImages(tokens.to_type(dtype), _patch, _channels);
-        var z = cat([measurements.to_type(dtype), op.Apply(features).to_type(dtype)], 1); // [B, 1 + m, O]
-        var weight = _degLinear.Weight.to_type(dtype).unsqueeze(0).expand(z.shape[0], -1, -1);
-        var fused = weight.bmm(z) + _degLinear.Bias!.to_type(dtype).view(1, -1, 1); // [B, m, O]
-        var back = op.PseudoInverse(nn.functional.gelu(fused));
-        return TokenLayout.ToTokens(back, _patch).to_type(dtype).MoveToOuterDisposeScope();
+            && !(is_grad_enabled() && measurements.requires_grad)
+                ? Fused(tokens, op, measurements)
+                : null;
+        return fused ?? FeatureFusion.StepByStep(tokens, op, measurements, _degLinear.Weight, _degLinear.Bias!, _patch, dtype);
     }
 
     // All at once where the operator knows how, in float32; null where it does not.
     private unsafe Tensor? Fused(Tensor tokens, LinearOperator op, Tensor measurements)
     {
         using var scope = NewDisposeScope();
+        using var noGrad = no_grad();
         var (weight, bias) = (_degLinear.Weight.contiguous(), _degLinear.Bias!.contiguous());
         using var mix = new FeatureMix(Numbers(weight), Numbers(bias));
         var output = empty(tokens.shape, ScalarType.Float32);
         var y = measurements.to_type(ScalarType.Float32).contiguous();
         return op.Fuse(new(tokens.contiguous(), output, y, mix, _patch)) ? output.MoveToOuterDisposeScope() : null;
 
-        static Span<float> Numbers(Tensor tensor) => new((float*)TensorMemory.Address(tensor), (int)tensor.NumberOfElements);
+        static Span<float> Numbers(Tensor tensor) => new(TensorMemory.Floats(tensor), (int)tensor.NumberOfElements);
     }
 }

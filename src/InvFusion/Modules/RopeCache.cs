@@ -28,5 +28,5 @@ internal sealed unsafe class RopeCache
         return _table;
     }
 
-    private static Span<float> Numbers(Tensor tensor) => new((float*)TensorMemory.Address(tensor), (int)tensor.NumberOfElements);
+    private static Span<float> Numbers(Tensor tensor) => new(TensorMemory.Floats(tensor), (int)tensor.NumberOfElements);
 }

@@ -123,7 +123,7 @@ public sealed class SelfAttentionBlock : nn.Module
             return _outProj.call(ProductAttention.Apply(q, k, v, shape)).MoveToOuterDisposeScope();
         }
         var projections = new HeadProjections(fromTokens, fromFeatures, shape);
-        var turns = new HeadTurns(shape, rope, (float*)TensorMemory.Address(_scale));
+        var turns = new HeadTurns(shape, rope, TensorMemory.Floats(_scale));
         var attended = empty(tokens.shape, dtype);
         var output = TensorMemory.Address(attended);
         if (dtype == ScalarType.BFloat16)

@@ -38,6 +38,16 @@ internal sealed class CountingOperator(LinearOperator inner) : LinearOperator(in
         return inner.PseudoInverse(measurements, sigmaY);
     }
 
+    internal override bool Fuse(in FeatureFusion fusion)
+    {
+        if (!inner.Fuse(fusion))
+            return false;
+        var images = fusion.Tokens.shape[0] * fusion.Mix.Features;
+        _forward += images;
+        _inverse += images;
+        return true;
+    }
+
     public override Tensor LinearEstimate(Tensor measurements, int steps, Tensor? sigmaY = null)
     {
         _inverse += measurements.shape[0] * measurements.shape[1];

@@ -11,7 +11,7 @@ namespace InvFusion.Ops.Kernels;
 internal static unsafe class AttentionKernel
 {
     [ThreadStatic]
-    private static NativeBuffer? _scratch;
+    private static Scratch? _scratch;
 
     /// <summary>Whether the kernel has room for a shape, and the shape for its windows.</summary>
     public static bool Takes(AttentionShape shape) =>
@@ -52,7 +52,7 @@ internal static unsafe class AttentionKernel
                 tile = AttentionTile.Queries;
             long keyCount = shape.KeyCount,
                 valueCount = (long)shape.Length * padded;
-            var scratch = (_scratch ??= new()).Floats(groups * (keyCount + valueCount) + tile * (scoreStride + 2 * padded));
+            var scratch = Scratch.Floats(ref _scratch, groups * (keyCount + valueCount) + tile * (scoreStride + 2 * padded));
             float* keys = scratch,
                 values = keys + groups * keyCount,
                 scores = values + groups * valueCount,

@@ -11,7 +11,7 @@ namespace InvFusion.Ops.Kernels;
 internal static unsafe class ProductAttention
 {
     [ThreadStatic]
-    private static NativeBuffer? _scratch;
+    private static Scratch? _scratch;
 
     /// <summary>softmax(q kᵀ) v of <see cref="AttentionHeads"/> in bfloat16, without a graph: <c>[B, L, n·e]</c>.</summary>
     public static Tensor Apply(Tensor q, Tensor k, Tensor v, AttentionShape shape)
@@ -35,7 +35,7 @@ internal static unsafe class ProductAttention
         public void Run(int start, int end)
         {
             var padded = Lanes.Padded(length);
-            var row = (_scratch ??= new()).Floats(padded);
+            var row = Scratch.Floats(ref _scratch, padded);
             for (var r = start; r < end; r++)
             {
                 var at = rows + (long)r * length;

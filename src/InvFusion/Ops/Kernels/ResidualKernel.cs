@@ -15,7 +15,7 @@ internal static unsafe class ResidualKernel
     public static void Add(Tensor x, Tensor delta)
     {
         using var deltas = delta.contiguous();
-        var to = (float*)TensorMemory.Address(x);
+        var to = TensorMemory.Floats(x);
         var (count, add) = (x.NumberOfElements, TensorMemory.Address(deltas));
         var pieces = (int)((count + Piece - 1) / Piece);
         if (delta.dtype == ScalarType.BFloat16)

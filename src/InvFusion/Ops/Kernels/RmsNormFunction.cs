@@ -62,7 +62,7 @@ internal sealed class RmsNormFunction : autograd.SingleTensorFunction<RmsNormFun
         return [toX.MoveToOuterDisposeScope(), toScale.sum(1, false, null).view(saved[1].shape).MoveToOuterDisposeScope(), null!];
     }
 
-    private static unsafe float* Floats(Tensor tensor) => (float*)TensorMemory.Address(tensor);
+    private static unsafe float* Floats(Tensor tensor) => TensorMemory.Floats(tensor);
 
     // y = s ∘ x · r, r = (mean(x²) + ε)^-½: dx = r (s ∘ dy) - x r³ ⟨s ∘ dy, x⟩/d, ds = Σ x r ∘ dy.
     private readonly unsafe struct Work<T>(

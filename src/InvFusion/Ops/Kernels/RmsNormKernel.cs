@@ -34,9 +34,9 @@ internal static unsafe class RmsNormKernel
         var width = (int)x.shape[^1];
         var rows = (int)(x.NumberOfElements / width);
         var perScale = rows / (int)(scale.NumberOfElements / width);
-        float* from = (float*)TensorMemory.Address(source),
-            by = (float*)TensorMemory.Address(scales),
-            kept = sum is null ? null : (float*)TensorMemory.Address(sum);
+        float* from = TensorMemory.Floats(source),
+            by = TensorMemory.Floats(scales),
+            kept = sum is null ? null : TensorMemory.Floats(sum);
         var add = deltas is null ? 0 : TensorMemory.Address(deltas);
         if (dtype == ScalarType.BFloat16)
             CpuTeam.For(

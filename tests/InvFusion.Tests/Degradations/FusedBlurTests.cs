@@ -1,0 +1,178 @@
+using InvFusion.Degradations;
+using InvFusion.Modules;
+using InvFusion.Ops.Kernels;
+using InvFusion.Restoration;
+using InvFusion.Tests.Diffusion;
+using InvFusion.Tests.Runtime;
+using Xunit;
+using static TorchSharp.torch;
+
+namespace InvFusion.Tests.Degradations;
+
+[Collection(TorchTests.Collection), NoTensorLeaks]
+public class FusedBlurTests
+{
+    public static TheoryData<string, int, int, int, int, int, int, int> Cases =>
+        new()
+        {
+            // degradation, C, H, W, P, m, operators, samples
+            { "motion:stride=1", 3, 8, 8, 2, 8, 3, 3 },
+            { "motion:stride=2", 3, 16, 16, 2, 32, 3, 3 },
+            { "motion:stride=2", 3, 16, 16, 4, 16, 1, 3 },
+            { "motion:stride=2", 3, 32, 32, 8, 8, 1, 1 },
+            { "motion:stride=4", 3, 16, 16, 4, 5, 3, 3 },
+            { "motion:stride=4", 1, 16, 8, 2, 7, 3, 3 },
+            { "motion:stride=2", 1, 8, 32, 8, 48, 1, 3 },
+            { "motion:stride=8", 1, 8, 8, 1, 1, 1, 1 },
+            { "motion:stride=2", 2, 64, 64, 8, 3, 1, 1 },
+            { "motion:stride=4", 4, 128, 64, 2, 6, 1, 1 },
+        };
+
+    [Theory, MemberData(nameof(Cases))]
+    public void At_once_is_step_by_step(string spec, int c, int h, int w, int patch, int features, int operators, int samples)
+    {
+        using var scope = NewDisposeScope();
+        using var op = DegradationSpec.Parse(spec).Build(new(c, h, w), operators, seed: 11);
+        using var mix = Mix(features);
+        Compare(op, mix, patch, samples);
+    }
+
+    [Theory, InlineData(1), InlineData(2)]
+    public void The_number_of_threads_does_not_matter(int threads)
+    {
+        using var scope = NewDisposeScope();
+        using var op = DegradationSpec.Parse("motion:stride=2").Build(new(3, 16, 16), 5, seed: 3);
+        using var mix = Mix(16);
+        var before = get_num_threads();
+        try
+        {
+            set_num_threads(threads);
+            Compare(op, mix, patch: 4, samples: 5);
+        }
+        finally
+        {
+            set_num_threads(before);
+        }
+    }
+
+    [Fact]
+    public void Lost_frequencies_stay_lost()
+    {
+        using var scope = NewDisposeScope();
+        // A box of eight blurs whole rows and columns of the spectrum to nothing.
+        using var op = new FourierOperator(new(3, 16, 16), ones(1, 1, 8, 8) / 64, stride: 1);
+        Assert.True(op.Energy.eq(0).any().item<bool>());
+        using var mix = Mix(8);
+        Compare(op, mix, patch: 2, samples: 2);
+    }
+
+    [Fact]
+    public void Random_kernels_fuse_too()
+    {
+        using var scope = NewDisposeScope();
+        using var op = new FourierOperator(new(3, 16, 32), Close.Normals(5, 2, 1, 6, 5), stride: 2);
+        using var mix = Mix(11);
+        Compare(op, mix, patch: 2, samples: 2);
+    }
+
+    [Fact]
+    public void What_the_kernel_cannot_do_is_refused_and_nothing_written()
+    {
+        using var scope = NewDisposeScope();
+        using var mix = Mix(4);
+        using var odd = DegradationSpec.Parse("motion:stride=2").Build(new(3, 12, 12), 1, seed: 1);
+        using var mixed = new FourierOperator(new(3, 8, 8), Close.Normals(1, 1, 3, 4, 4), stride: 2, mixColor: true);
+        using var perChannel = new FourierOperator(new(3, 8, 8), Close.Normals(2, 1, 3, 4, 4), stride: 2);
+        foreach (var op in (LinearOperator[])[odd, mixed, perChannel])
+        {
+            var fusion = Draw(op, mix, patch: 2, samples: 2);
+            Assert.False(op.Fuse(fusion));
+            Assert.True(fusion.Output.isnan().all().item<bool>());
+        }
+    }
+
+    [Fact]
+    public void A_batch_of_several_kinds_fuses_part_by_part()
+    {
+        using var scope = NewDisposeScope();
+        var image = new ImageShape(3, 16, 16);
+        using var op = new BatchOperator(
+            (DegradationSpec.Parse("motion:stride=4").Build(image, 2, seed: 1), 2),
+            (DegradationSpec.Parse("sr:4").Build(image, 1, seed: 2), 1),
+            (DegradationSpec.Parse("motion:stride=2").Build(image, 1, seed: 3), 2)
+        );
+        using var mix = Mix(6);
+        Compare(op, mix, patch: 2, samples: 5);
+    }
+
+    [Theory, InlineData("motion:stride=2"), InlineData("compressed:keep=0.5")]
+    public void Calls_are_counted_in_either_way(string spec)
+    {
+        using var scope = NewDisposeScope();
+        using var noGrad = no_grad();
+        using var op = DegradationSpec.Parse(spec).Build(new(3, 8, 8), 1, seed: 1);
+        using var layer = new FeatureDegradation(width: 4 * 5 * 3, patch: 2, channels: 3);
+        using var counting = new CountingOperator(op);
+        layer.Forward(Close.Normals(1, 3, 4, 4, 60), counting, Close.Normals(2, 3, 1, op.MeasurementLength), ScalarType.Float32);
+        Assert.Equal((15L, 15L), (counting.ForwardCalls, counting.InverseCalls));
+    }
+
+    [Fact]
+    public void The_layer_takes_the_kernel_where_there_is_no_gradient_and_it_is_on()
+    {
+        using var scope = NewDisposeScope();
+        using var op = DegradationSpec.Parse("motion:stride=2").Build(new(3, 16, 16), 2, seed: 1);
+        manual_seed(5);
+        using var layer = new FeatureDegradation(width: 4 * 8 * 3, patch: 2, channels: 3);
+        var (x, y) = (Close.Normals(1, 2, 8, 8, 96), Close.Normals(2, 2, 1, op.MeasurementLength) * 10);
+        Tensor Without()
+        {
+            using var noGrad = no_grad();
+            return layer.Forward(x, op, y, ScalarType.Float32);
+        }
+        var fused = Without();
+        var graph = layer.Forward(x, op, y, ScalarType.Float32);
+        Assert.True(graph.requires_grad);
+        FusedKernels.Enabled = FusedKernel.None;
+        try
+        {
+            TensorAssert.SameBits(graph.detach(), Without(), "with a graph and with the kernels off");
+        }
+        finally
+        {
+            FusedKernels.Enabled = FusedKernel.All;
+        }
+        Close.To(graph, fused, 1e-6, "fused");
+        TensorAssert.Differs(graph.detach(), fused, 0); // or it was not the kernel
+    }
+
+    private static void Compare(LinearOperator op, FeatureMix mix, int patch, int samples)
+    {
+        using var noGrad = no_grad();
+        var fusion = Draw(op, mix, patch, samples);
+        Assert.True(op.Fuse(fusion));
+        var (weight, bias) = mix.ToTensors();
+        var expected = FeatureFusion.StepByStep(fusion.Tokens, op, fusion.Measurements, weight, bias, patch, ScalarType.Float32);
+        var largest = expected.abs().max();
+        Assert.True(largest.item<float>() > 0);
+        TensorAssert.Close(expected / largest, fusion.Output / largest, 1e-5);
+    }
+
+    // The measurements are no spectra of real images, as little as noise is; as large as those are, so that both count.
+    private static FeatureFusion Draw(LinearOperator op, FeatureMix mix, int patch, int samples)
+    {
+        var (c, h, w) = op.Image;
+        var tokens = Close.Normals(1, samples, h / patch, w / patch, patch * patch * c * mix.Features);
+        var measurements = Close.Normals(2, samples, 1, op.MeasurementLength) * (op is FourierOperator ? op.NoiseGain / 4 : 1);
+        return new(tokens, full_like(tokens, double.NaN), measurements, mix, patch);
+    }
+
+    private static FeatureMix Mix(int features)
+    {
+        using var scope = NewDisposeScope();
+        return new(
+            TensorAssert.Values(Close.Normals(7, features, features + 1) / Math.Sqrt(features)),
+            TensorAssert.Values(Close.Normals(8, features))
+        );
+    }
+}
