@@ -22,6 +22,7 @@ public static partial class TorchRuntime
                 KeepFreedMemory();
                 WaitWithoutSpinning();
                 NativeTorch.Load();
+                MklDispatch.TakeFastKernels();
                 Touch();
                 _ready = true;
             }
