@@ -22,7 +22,13 @@ internal static class BenchCommand
     ];
 
     public static Command Create() =>
-        new("bench", "Measures the program's methods and parts") { Posterior(), DirectionBenchCommand.Create(), BenchDataCommand.Create() };
+        new("bench", "Measures the program's methods and parts")
+        {
+            Posterior(),
+            DirectionBenchCommand.Create(),
+            BenchDataCommand.Create(),
+            BenchSpeedCommand.Create(),
+        };
 
     private static Command Posterior()
     {
