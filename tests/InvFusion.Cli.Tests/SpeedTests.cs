@@ -45,7 +45,9 @@ public sealed class SpeedTests(CliWorld world)
                 "tiny32 level 1 (8×8×96), batch 2: neighborhood 7 attention",
                 "tiny32 level 2 (4×4×192), batch 2: feed-forward",
                 "tiny32, random-matrix:rows=128 on 3×32×32, batch 2: the pseudo-inverse by linalg.pinv",
+                "tiny32 level 0 (16×16×48), batch 2: the level's own blocks together",
                 "tiny32 level 1, motion, batch 2 of 2 images 3×32×32: H⁺",
+                "tiny32 level 2, patches, batch 2 of 1 images 3×32×32: degradation layer",
                 "tiny32, random-matrix:rows=128, batch 2",
             }
         )

@@ -19,10 +19,7 @@ internal static class BenchSpeedCommand
         var degradations = Several<string>("--degradation", "Degradations; patches, random-matrix:rows=128 and motion by default");
         degradations.Aliases.Add("-d");
         var precisions = Several<string>("--precision", "fp32, bf16 or both; both by default");
-        var repeats = new Option<int?>("--repeats")
-        {
-            Description = "Timed repetitions after one that is not timed, 3 or more; 7 by default",
-        };
+        var repeats = new Option<int?>("--repeats") { Description = "Timed repetitions, 3 or more; 7 by default" };
         var data = new Option<string?>("--data") { Description = "Images to decode: a folder or zip; pictures made for it by default" };
         var quick = new Option<bool>("--quick") { Description = "Small shapes, in seconds: to see that everything runs" };
         var file = new Option<string?>("--out", "-o") { Description = "File for the report, as JSON; up to date after every row" };

@@ -11,7 +11,7 @@ namespace InvFusion.Cli.Rendering;
 internal sealed class SpeedOutput(Action<string> line, string? file) : IProgress<SpeedReport>
 {
     private const int PartWidth = -11;
-    private const int NameWidth = -84;
+    private const int NameWidth = -94;
 
     public void Report(SpeedReport value)
     {

@@ -1,9 +1,12 @@
 using InvFusion.Degradations;
+using InvFusion.Modules;
 using static TorchSharp.torch;
 
 namespace InvFusion.Evaluation.Speed;
 
-/// <summary>Operators as the network uses them: their construction for a batch, and H and H⁺ of the feature images of each level.</summary>
+/// <summary>
+/// Operators as the network uses them: their construction for a batch, H and H⁺ of the feature images of each level, and the degradation layer made of them.
+/// </summary>
 internal static class OperatorsPart
 {
     public static IEnumerable<SpeedCase> Cases(SpeedRequest request) =>
@@ -34,6 +37,11 @@ internal static class OperatorsPart
                 Precision = precision,
                 MultiplyAdds = Inverse(op, count, batch * features),
             };
+            var (width, patch) = (network.Configuration.Levels[level].Width, network.Configuration.PatchAt(level));
+            using var layer = BlocksPart.Ready(() => new FeatureDegradation(width, patch, image.Channels));
+            using var tokens = SpeedRequest.Normals(ScalarType.Float32, batch, image.Height / patch, image.Width / patch, width);
+            using var y = SpeedRequest.Normals(ScalarType.Float32, batch, 1, op.MeasurementLength);
+            yield return new($"{name}: degradation layer", () => layer.Forward(tokens, op, y, type)) { Precision = precision };
         }
     }
 

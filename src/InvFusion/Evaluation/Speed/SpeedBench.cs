@@ -7,7 +7,7 @@ namespace InvFusion.Evaluation.Speed;
 /// <summary>Measures how fast the parts of the program and whole jobs are on this machine's processors, as shares of what its matrix products reach.</summary>
 public sealed class SpeedBench
 {
-    private const double LongSeconds = 1;
+    private const double WarmUpSeconds = 0.5;
     private const double LeastSeconds = 0.02; // of a repetition
     private const double QuickSeconds = 0.001;
     private const int MostCalls = 1000;
@@ -81,11 +81,14 @@ public sealed class SpeedBench
         };
     }
 
-    // Warms up; what is short is called several times in a repetition, for the clock and the caches.
+    // Warms up until .NET has compiled for speed what it compiles in haste at first. What is short is called several times in a repetition, for the clock and the
+    // caches.
     private int CallsOf(SpeedCase work)
     {
-        var first = Time(work, 1);
-        return first > LongSeconds ? 1 : (int)Math.Clamp((_options.Quick ? QuickSeconds : LeastSeconds) / Time(work, 1), 1, MostCalls);
+        var seconds = Time(work, 1);
+        for (var total = seconds; total < (_options.Quick ? 0 : WarmUpSeconds); total += seconds)
+            seconds = Time(work, 1);
+        return (int)Math.Clamp((_options.Quick ? QuickSeconds : LeastSeconds) / seconds, 1, MostCalls);
     }
 
     private static double Time(SpeedCase work, int calls)

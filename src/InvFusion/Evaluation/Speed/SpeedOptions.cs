@@ -27,7 +27,7 @@ public sealed record SpeedOptions
     /// <summary>fp32 and bf16, or one of them.</summary>
     public IReadOnlyList<string> Precisions { get; init; } = ["fp32", "bf16"];
 
-    /// <summary>Repetitions that are timed, after one that is not; null for 7, and 3 of a quick run.</summary>
+    /// <summary>Repetitions that are timed, after a warm-up; null for 7, and 3 of a quick run.</summary>
     public int? Repeats { get; init; }
 
     /// <summary>Threads that decode images; 0 for one on each processor. Those of libtorch are set when it starts.</summary>
