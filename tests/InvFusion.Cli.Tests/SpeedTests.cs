@@ -24,7 +24,7 @@ public sealed class SpeedTests(CliWorld world)
                 Assert.Equal(r.MultiplyAdds is null, r.Share is null);
                 if (r.MultiplyAdds is { } count)
                 {
-                    Assert.InRange(r.Share!.Value, 1e-9, 2);
+                    Assert.True(r.Share > 0); // beside other work a row may beat the peak: no bound above
                     var peak = first.Json.GetProperty("peakGflops").GetProperty(r.Precision!).GetDouble();
                     Assert.Equal(2e-9 * count / r.Seconds / peak, r.Share!.Value, 1e-6);
                 }
@@ -104,15 +104,16 @@ public sealed class SpeedTests(CliWorld world)
     public async Task CtrlCKeepsTheRowsThatAreDone()
     {
         Assert.SkipWhen(OperatingSystem.IsWindows(), "sends SIGINT");
+        // Behind the first row there is a minute of work.
         using var program = world.Start(
-            "bench speed --quick --parts evaluation --preset tiny32 --repeats 60 --threads 1 --json --out cut-speed.json",
+            "bench speed --quick --parts evaluation training --preset tiny32 small64 --repeats 100 --threads 1 --json --out cut-speed.json",
             line => line.StartsWith("evaluation")
         );
         await program.Awaited();
         program.PressCtrlC();
         var result = (await program.End()).Expect(130);
         Assert.False(Flag(result.Json, "complete"));
-        Assert.InRange(Rows(result.Json).Count(r => r.Part == "evaluation"), 1, 5);
+        Assert.Equal(["gemm", "evaluation"], Rows(result.Json).Select(r => r.Part).Distinct());
         var saved = JsonSerializer.Deserialize<JsonElement>(File.ReadAllText(world.At("cut-speed.json")));
         Assert.Equal(JsonSerializer.Serialize(result.Json), JsonSerializer.Serialize(saved));
     }

@@ -76,7 +76,10 @@ internal static class BlocksPart
         );
     }
 
-    // One block by itself in the form that TransformerBlocks chooses.
+    // What TransformerBlocks asks, which runs both blocks at once; here each is by itself.
+    private static bool Fuses(Tensor tokens, Tensor condition) =>
+        FusedKernels.TakeWithoutGraph(FusedKernel.Norm | FusedKernel.Attention, tokens, condition);
+
     private static Tensor Attend(
         SelfAttentionBlock block,
         Tensor tokens,
@@ -85,14 +88,12 @@ internal static class BlocksPart
         JointFeatures joint,
         ScalarType type
     ) =>
-        FusedKernels.TakeWithoutGraph(tokens, condition) && block.CanFuse(tokens)
+        Fuses(tokens, condition) && block.CanFuse(tokens)
             ? block.Fused(tokens, positions, condition, joint, type)
             : block.Forward(tokens, positions, condition, joint, type);
 
     private static Tensor Feed(FeedForwardBlock block, Tensor tokens, Tensor delta, Tensor condition, ScalarType type) =>
-        FusedKernels.TakeWithoutGraph(tokens, condition)
-            ? block.FusedAfter(tokens, delta, condition, type)
-            : block.call(tokens, condition, type);
+        Fuses(tokens, condition) ? block.FusedAfter(tokens, delta, condition, type) : block.call(tokens, condition, type);
 
     private static IEnumerable<int> Kernels(LevelConfiguration level, int side)
     {
