@@ -28,6 +28,7 @@ internal static class BenchCommand
             DirectionBenchCommand.Create(),
             PrecisionBenchCommand.Create(),
             BenchDataCommand.Create(),
+            BenchSpeedCommand.Create(),
         };
 
     private static Command Posterior()

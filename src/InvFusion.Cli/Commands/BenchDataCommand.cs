@@ -1,9 +1,8 @@
 using System.CommandLine;
-using System.Diagnostics;
-using System.Runtime.ExceptionServices;
 using System.Text.Json.Nodes;
 using InvFusion.Cli.Rendering;
 using InvFusion.Data;
+using InvFusion.Evaluation.Speed;
 using InvFusion.Imaging;
 
 namespace InvFusion.Cli.Commands;
@@ -47,8 +46,13 @@ internal static class BenchDataCommand
                     CancellationToken = cancellation,
                     MaxDegreeOfParallelism = threads > 0 ? threads : Environment.ProcessorCount,
                 };
-                var (decode, decodeTime) = Rate(images.Count, count, parallel, i => images.Load(i));
-                var (whole, wholeTime) = Rate(images.Count, count, parallel, i => set.Read(i, new byte[3 * set.Size * set.Size]));
+                var (decode, decodeTime) = DecodingRate.Measure(images.Count, count, parallel, i => images.Load(i));
+                var (whole, wholeTime) = DecodingRate.Measure(
+                    images.Count,
+                    count,
+                    parallel,
+                    i => set.Read(i, new byte[3 * set.Size * set.Size])
+                );
                 if (parsed.GetValue(options.Json))
                     JsonText.Print(
                         new JsonObject
@@ -73,40 +77,5 @@ internal static class BenchDataCommand
             }
         );
         return command;
-    }
-
-    // Images a second and processor time of an image, medians of the passes; the first pass warms up code and file cache.
-    private static (double PerSecond, double Milliseconds) Rate(int images, int passes, ParallelOptions parallel, Action<int> work)
-    {
-        var (rates, times) = (new double[passes], new double[passes]);
-        for (var pass = -1; pass < passes; pass++)
-        {
-            var clock = Stopwatch.StartNew();
-            var before = Environment.CpuUsage.TotalTime;
-            ForAll(images, parallel, work);
-            if (pass < 0)
-                continue;
-            rates[pass] = images / clock.Elapsed.TotalSeconds;
-            times[pass] = (Environment.CpuUsage.TotalTime - before).TotalMilliseconds / images;
-        }
-        return (Median(rates), Median(times));
-    }
-
-    private static void ForAll(int images, ParallelOptions parallel, Action<int> work)
-    {
-        try
-        {
-            Parallel.For(0, images, parallel, work);
-        }
-        catch (AggregateException e) when (e.InnerException is InvFusionException inner)
-        {
-            ExceptionDispatchInfo.Throw(inner); // the first image that cannot be read, as one error
-        }
-    }
-
-    private static double Median(double[] values)
-    {
-        Array.Sort(values);
-        return (values[values.Length / 2] + values[(values.Length - 1) / 2]) / 2;
     }
 }

@@ -85,14 +85,18 @@ public static class PrecisionBench
 /// <param name="Degradation">The degradation, as its specification has it.</param>
 /// <param name="Images">Images that count.</param>
 /// <param name="Between">Of bfloat16 samples against the float32 samples of the same random numbers.</param>
-/// <param name="Float32">Of float32 samples against the truth.</param>
-/// <param name="Bfloat16">Of bfloat16 samples against the truth.</param>
-public sealed record PrecisionRow(string Degradation, int Images, Estimate Between, Estimate Float32, Estimate Bfloat16)
+/// <param name="SinglePrecision">Of float32 samples against the truth.</param>
+/// <param name="HalfPrecision">Of bfloat16 samples against the truth.</param>
+public sealed record PrecisionRow(string Degradation, int Images, Estimate Between, Estimate SinglePrecision, Estimate HalfPrecision)
 {
     /// <summary>Rows as a Markdown table.</summary>
     public static string Markdown(IEnumerable<PrecisionRow> rows) =>
         "| degradation | images | bf16 against fp32 samples, dB (95 %) | fp32 against truth, dB (95 %) | bf16 against truth, dB (95 %) |\n| --- | --- | --- | --- | --- |\n"
-        + string.Concat(rows.Select(r => $"| {r.Degradation} | {r.Images} | {Cell(r.Between)} | {Cell(r.Float32)} | {Cell(r.Bfloat16)} |\n"));
+        + string.Concat(
+            rows.Select(r =>
+                $"| {r.Degradation} | {r.Images} | {Cell(r.Between)} | {Cell(r.SinglePrecision)} | {Cell(r.HalfPrecision)} |\n"
+            )
+        );
 
     private static string Cell(Estimate e) => string.Create(CultureInfo.InvariantCulture, $"{e.Mean:F2} ({e.Low:F2} to {e.High:F2})");
 }

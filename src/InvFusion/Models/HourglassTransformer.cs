@@ -105,7 +105,7 @@ public sealed class HourglassTransformer : nn.Module
             l.Width,
             l.HeadWidth,
             l.Kernel,
-            l.HiddenWidth > 0 ? l.HiddenWidth : 3 * l.Width,
+            l.FeedForwardWidth,
             _configuration.Kind == NetworkKind.InvFusion && l.Joint,
             _configuration.PatchAt(level),
             _configuration.Channels,

@@ -18,6 +18,9 @@ public sealed record LevelConfiguration
     /// <summary>Hidden width of the feed-forward blocks; 0 is three times the width.</summary>
     public int HiddenWidth { get; init; }
 
+    /// <summary>The hidden width that <see cref="HiddenWidth"/> means.</summary>
+    internal int FeedForwardWidth => HiddenWidth > 0 ? HiddenWidth : 3 * Width;
+
     /// <summary>Whether the degradation is fed into the level's layers (used by the invfusion kind alone).</summary>
     public bool Joint { get; init; } = true;
 }

@@ -32,8 +32,8 @@ public class NetworkBehaviourTests
         var output = Denoise(network, x, sigma, known);
         Assert.Equal([2, 3 * (1 + directions), 16, 16], output.shape);
         Assert.True(output.isfinite().all().item<bool>());
-        var image = new NetworkDenoiser(network, known).Denoise(x, sigma);
-        TensorAssert.Close(output.narrow(1, 0, 3), image, 0);
+        using (no_grad())
+            TensorAssert.Close(output.narrow(1, 0, 3), new NetworkDenoiser(network, known).Denoise(x, sigma), 0);
         Assert.Equal([2, 1, 1, 1], network.LogVariance(sigma).shape);
         Assert.Equal([2, 3 * (1 + directions), 32, 16], Denoise(network, randn(2, 3, 32, 16), sigma, Conditioning.None).shape);
     }
