@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
-# Several ranks must train as one does, and none may wait for a dead one.
+# Several ranks must train, compare and measure as one does, and none may wait for a dead one.
 #
 #   tests/mpi.sh            needs mpirun.openmpi and mpirun.mpich (Debian: openmpi-bin, mpich)
 #
 # For OpenMPI and MPICH, with gradients of one and of two passes a step: 20 steps of a tiny network on 1, 2 and 4 ranks; the weights may differ by 1e-6 and
 # the optimizer's moments by a hundred-thousandth of the largest. The moments count because Adam forgives gradients of a wrong scale. Then, for each MPI: a rank is
 # killed at a random moment and the run must end within 10 s with a message and a code other than 0; resumed, it must end where an undisturbed one does, to
-# the bit; resumed on fewer ranks, within the tolerance. Launchers and libraries that do not fit are refused.
+# the bit; resumed on fewer ranks, within the tolerance. A comparison on three ranks has
+# the values of one to the last digit; reference statistics and metrics on two those of one to 1e-9. Launchers and libraries that do not fit are refused.
 # Exit code 0: all of it holds. INVFUSION names the program where it is not the Release build in this repository. SEED=N repeats the moments of an earlier call.
 set -euo pipefail
 
@@ -149,6 +150,50 @@ for mpi in openmpi mpich; do
     echo "compare, 3 ranks of $mpi: $(grep -c '"mean"' "$work/compare-$mpi.values") estimates equal to the last digit"
 done
 
+echo "== metrics on several ranks"
+# More images than the vectors have numbers: the root of a singular covariance is rounding, and no two orders of summation agree on it.
+mkdir "$work/noise"
+for ((i = 0; i < 96; i++)); do
+    bytes=()
+    for ((j = 0; j < 768; j++)); do bytes+=($((RANDOM % 256))); done
+    { head -c 54 "$work/images/1.bmp"; printf "$(printf '\\x%02x' "${bytes[@]}")"; } >"$work/noise/$i.bmp"
+done
+"${program[@]}" dataset prepare "$work/noise" "$work/noise.ifds" --size 16 --quiet || fail "dataset prepare"
+
+measure() { # mpi ranks out: statistics, and metrics with distances to them
+    launch "$1" "$2" metrics ref "$work/noise.ifds" -o "$3.npz" --detector small --batch 8 --threads 1 --quiet >"$3.log" 2>&1 ||
+        fail "metrics ref, $2 ranks of $1: $(tail -3 "$3.log")"
+    launch "$1" "$2" metrics gen --data "$work/noise.ifds" --net "$work/one-1/network-ema.safetensors" -d box --steps 2 --samples 2 --batch 8 --ref "$3.npz" \
+        --metrics psnr,ssim,consistency,consistency_psnr,residual,projected_psnr,crps,spread_error,coverage,fd_small,kid_small,projected_fd_small \
+        --threads 1 --precision fp32 --quiet --outdir "$3" >>"$3.log" 2>&1 || fail "metrics gen, $2 ranks of $1: $(tail -3 "$3.log")"
+}
+
+close() { # one other: two documents, line by line; numbers may differ by 1e-9 of themselves, or by that where they are below 1
+    [[ $(grep -c . "$1") == $(grep -c . "$2") ]] || { echo "not as many lines"; return 1; }
+    paste -d '\t' "$1" "$2" | awk -F '\t' '
+        function key(line) { sub(/: .*/, "", line); return line }
+        function number(line) { sub(/^[^:]*: /, "", line); sub(/,$/, "", line); return line ~ /^-?[0-9.]+(E[-+]?[0-9]+)?$/ ? line : "none" }
+        { if (number($1) != "none") numbers++ }
+        $1 == $2 { next }
+        {
+            x = number($1); y = number($2)
+            if (key($1) != key($2) || x == "none" || y == "none") { print "differs: " $1 " and " $2; bad = 1; exit }
+            size = x < 0 ? -x : 0 + x # 0 +: as numbers, not as text
+            difference = x - y < 0 ? y - x : x - y
+            difference /= size > 1 ? size : 1
+            if (difference > worst) worst = difference
+        }
+        END { if (!bad) printf "%d numbers, they differ by %.1e at most\n", numbers, worst; exit bad || worst > 1e-9 || numbers == 0 }'
+}
+
+measure none 1 "$work/metrics-1"
+for mpi in openmpi mpich; do
+    measure $mpi 2 "$work/metrics-$mpi"
+    found=$(close "$work/metrics-1/metrics.json" "$work/metrics-$mpi/metrics.json") || fail "metrics: other values on 2 ranks of $mpi: $found"
+    cmp "$work/metrics-1.npz.manifest.json" "$work/metrics-$mpi.npz.manifest.json" || fail "metrics ref: another manifest on 2 ranks of $mpi"
+    echo "metrics, 2 ranks of $mpi: $found"
+done
+
 echo "== what does not fit is refused"
 refused() { # title pattern command…
     local title=$1 pattern=$2 line
@@ -163,5 +208,5 @@ refused "library of another MPI" "different MPIs" env INVFUSION_MPI=mpich mpirun
 refused "more ranks than images" "batch 6" mpirun.openmpi -n 7 "${program[@]}" "${arguments[@]}"
 refused "srun without an interface" "srun has started 2" env SLURM_PROCID=0 SLURM_STEP_NUM_TASKS=2 "${program[@]}" "${arguments[@]}"
 
-echo "several ranks train as one"
+echo "several ranks work as one"
 rm -rf "$work"

@@ -1,3 +1,4 @@
+using InvFusion.Data;
 using Xunit;
 
 namespace InvFusion.Cli.Tests;
@@ -27,7 +28,11 @@ public sealed class CompareTests(CliWorld world)
         Assert.Equal("NaN", rows[1].GetProperty("psnr").GetProperty("mean").GetString());
         var psnr = rows[5].GetProperty("psnr");
         Assert.InRange(psnr.GetProperty("mean").GetDouble(), psnr.GetProperty("low").GetDouble(), psnr.GetProperty("high").GetDouble());
-        Assert.Equal(["compare.csv", "compare.md", "compare.png"], Files("compared-json"));
+        Assert.Equal(["compare.csv", "compare.manifest.json", "compare.md", "compare.png"], Files("compared-json"));
+        var used = ResultManifest.Load(world.At("compared-json/compare.manifest.json"));
+        Assert.Equal(UsedFile.Of("model", world.At("model.safetensors")), Assert.Single(used.Files));
+        using (var set = CachedDataset.Open(world.At("set.ifds")))
+            Assert.Equal(Manifest.Of(set, [0, 1, 2]).ToJson(), used.Images!.ToJson());
         Assert.True(world.Load("compared-json/compare.png").Width > 500);
 
         (await world.Run($"{Command} -d sr:0 --out compared-not")).Expect(3).ExpectOneErrorLine("sr:0");
@@ -71,7 +76,7 @@ public sealed class CompareTests(CliWorld world)
             line => line.StartsWith("box:0,0,8,16, model, edm:")
         );
         await program.Awaited(); // the fourth row is running
-        Assert.Equal(["compare.csv", "compare.md", "compare.png"], Files("cut-rows")); // there before any end
+        Assert.Equal(["compare.csv", "compare.manifest.json", "compare.md", "compare.png"], Files("cut-rows")); // there before any end
         program.PressCtrlC();
         var result = (await program.End()).Expect(130);
         Assert.Equal("cancelled after 3 rows", result.ErrorLines[^1]);

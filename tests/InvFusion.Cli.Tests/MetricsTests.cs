@@ -1,4 +1,5 @@
 using System.Text.Json;
+using InvFusion.Data;
 using InvFusion.Formats.Numpy;
 using InvFusion.Formats.Safetensors;
 using InvFusion.Metrics.Features;
@@ -35,10 +36,18 @@ public sealed class MetricsTests(CliWorld world)
             r => Assert.InRange(r.GetProperty("value").GetDouble(), r.GetProperty("low").GetDouble(), r.GetProperty("high").GetDouble())
         );
         Assert.True(results[4].GetProperty("value").GetDouble() >= results[0].GetProperty("value").GetDouble());
-        Assert.Equal(["batches", "evaluation.json", "metrics.json", "metrics.md"], Entries("scored"));
+        Assert.Equal(["batches", "evaluation.json", "metrics.json", "metrics.manifest.json", "metrics.md"], Entries("scored"));
         var saved = JsonSerializer.Deserialize<JsonElement>(File.ReadAllText(world.At("scored/metrics.json")));
         Assert.Equal(5, saved.GetProperty("settings").GetProperty("images").GetInt32());
-        Assert.Contains("| psnr | ", File.ReadAllText(world.At("scored/metrics.md")), StringComparison.Ordinal);
+        var rows = File.ReadAllLines(world.At("scored/metrics.md"))[2..];
+        Assert.Equal(results.Length, rows.Length);
+        Assert.All(rows, row => Assert.Matches(@"^\| \w+ \| \S+ \| \S+ to \S+ \(bootstrap\) \| 5 \|", row));
+        var used = ResultManifest.Load(world.At("scored/metrics.manifest.json"));
+        Assert.Equal(["model model.safetensors"], used.Files.Select(f => $"{f.Role} {f.Name}"));
+        Assert.Equal(UsedFile.Of("model", world.At("model.safetensors")), used.Files[0]);
+        using var set = CachedDataset.Open(world.At("set.ifds"));
+        Assert.Equal(Manifest.Of(set, [0, 1, 2, 3, 4]).ToJson(), used.Images!.ToJson());
+        Assert.Equal(used.Images.Summary, saved.GetProperty("settings").GetProperty("data").GetString());
     }
 
     [Fact]
@@ -59,7 +68,9 @@ public sealed class MetricsTests(CliWorld world)
         Assert.Contains($"killed: {left} of 6 batches were done", rest.Error, StringComparison.Ordinal);
         Assert.Equal(left, rest.Json.GetProperty("resumedBatches").GetInt32());
         var whole = (await world.Run($"{Long} --outdir not-killed")).Expect(0);
-        Assert.Equal(whole.Json.GetProperty("results").GetRawText(), rest.Json.GetProperty("results").GetRawText());
+        Assert.Equal(0, whole.Json.GetProperty("resumedBatches").GetInt32());
+        foreach (var file in new[] { "metrics.json", "metrics.md", "metrics.manifest.json" })
+            Assert.Equal(File.ReadAllBytes(world.At($"not-killed/{file}")), File.ReadAllBytes(world.At($"killed/{file}")));
 
         (await world.Run($"{Long} --outdir killed --seed 5")).Expect(3).ExpectOneErrorLine("differs in seed|--outdir");
     }
@@ -150,6 +161,66 @@ public sealed class MetricsTests(CliWorld world)
             )
         ).Expect(0);
         Assert.True(Results(uncond.Json)[0].GetProperty("value").GetDouble() > values[2]);
+    }
+
+    /// <summary>
+    /// Every source that a set can be prepared from gives the statistics of the prepared set, and an IDX file gives its own; what was used is told beside each file.
+    /// </summary>
+    [Fact]
+    public async Task StatisticsAreTakenFromEverySource()
+    {
+        const string Small = "--detector small --quiet";
+        (await world.Run($"metrics ref set.ifds -o prepared.npz {Small}")).Expect(0);
+        (await world.Run($"metrics ref images --size 16 -o folder.npz {Small}")).Expect(0);
+        var used = ResultManifest.Load(world.At("folder.npz.manifest.json"));
+        Assert.Equal(["weights small fd-small.safetensors"], used.Files.Select(f => $"{f.Role} {f.Name}"));
+        Assert.Equal((6, "images"), (used.Images!.Count, used.Images.Source));
+        Assert.Equal(File.ReadAllText(world.At("prepared.npz.manifest.json")), File.ReadAllText(world.At("folder.npz.manifest.json")));
+        Assert.Equal(File.ReadAllBytes(world.At("prepared.npz")), File.ReadAllBytes(world.At("folder.npz")));
+
+        byte[] header = [0, 0, 8, 3, 0, 0, 0, 5, 0, 0, 0, 20, 0, 0, 0, 20]; // five images of 20x20
+        File.WriteAllBytes(world.At("grey-idx3-ubyte"), [.. header, .. Enumerable.Range(0, 5 * 400).Select(i => (byte)(i * i % 251))]);
+        (await world.Run($"metrics ref grey-idx3-ubyte -o grey.npz {Small}")).Expect(0);
+        used = ResultManifest.Load(world.At("grey.npz.manifest.json"));
+        Assert.Equal(("grey-idx3-ubyte", 5, 1, 20), (used.Images!.Source, used.Images.Count, used.Images.Channels, used.Images.Size));
+
+        foreach (var set in new[] { "grey-idx3-ubyte", "set.ifds" })
+            (await world.Run($"metrics ref {set} --size 64 -o not.npz {Small}"))
+                .Expect(3)
+                .ExpectOneErrorLine($"--size 64|{set}|leave it out");
+        foreach (
+            var command in new[]
+            {
+                "metrics gen --net model.safetensors --outdir not --data",
+                "compare --method mmse --model model.safetensors --num 2 --out not",
+            }
+        )
+            (await world.Run($"{command} grey-idx3-ubyte -d box:0,0,8,16"))
+                .Expect(3)
+                .ExpectOneErrorLine("grey-idx3-ubyte|images of 1x20x20|the model works on 3x16x16");
+        Assert.False(Path.Exists(world.At("not")) || Path.Exists(world.At("not.npz")));
+    }
+
+    /// <summary>Draws have no images of a set: the manifest tells model, reference and weights. Too few images for an error bar are a reason, not a gap.</summary>
+    [Fact]
+    public async Task DrawsTellWhatTheyWereMadeOfAndWhyThereIsNoErrorBar()
+    {
+        (await world.Run("metrics ref set.ifds -o drawn.npz --detector small --quiet")).Expect(0);
+        (
+            await world.Run(
+                "metrics gen-uncond --net model.safetensors --ref drawn.npz --metrics fd_small,kid_small --num 3 --steps 2 --precision fp32 --outdir drawn --quiet"
+            )
+        ).Expect(0);
+        var used = ResultManifest.Load(world.At("drawn/metrics.manifest.json"));
+        Assert.Null(used.Images);
+        Assert.Equal(
+            ["model model.safetensors", "reference drawn.npz", "weights small fd-small.safetensors"],
+            used.Files.Select(f => $"{f.Role} {f.Name}")
+        );
+        Assert.Equal(UsedFile.Of("reference", world.At("drawn.npz")), used.Files[1]);
+        var rows = File.ReadAllLines(world.At("drawn/metrics.md"))[2..];
+        Assert.Equal(2, rows.Length);
+        Assert.All(rows, row => Assert.Contains("| none: needs two images in each of 10 groups", row, StringComparison.Ordinal));
     }
 
     private static void WriteInception(string path)

@@ -56,6 +56,14 @@ public sealed class WrongFileTests(CliWorld world)
     }
 
     [Fact]
+    public async Task OnlyModelsThatRestoreAreListedAsModels()
+    {
+        var line = Assert.Single((await world.Run("restore face.png --model nosuch")).Expect(4).ErrorLines);
+        Assert.Contains("faces64, ", line, StringComparison.Ordinal);
+        Assert.DoesNotContain("fd-small", line, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task AFolderThatNobodyMayWriteIsNamed()
     {
         Assert.SkipUnless(OperatingSystem.IsLinux(), "needs /proc");

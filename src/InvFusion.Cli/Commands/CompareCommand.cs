@@ -13,7 +13,7 @@ namespace InvFusion.Cli.Commands;
 internal sealed class CompareCommand
 {
     private readonly SharedOptions _shared = new();
-    private readonly Argument<string> _data = new("data") { Description = "Clean images: a prepared set, a folder or a zip" };
+    private readonly Argument<string> _data = new("data") { Description = $"Clean images: {ImageSets.Usage}" };
     private readonly Option<string[]> _models = Several("--model", "Names or files; several may follow", ModelCatalog.Default);
     private readonly Option<string[]> _methods = Several("--method", "Samplers; several may follow", "mmse", "edm");
     private readonly Option<string[]> _degradations = new("--degradation", "-d")
@@ -94,6 +94,9 @@ internal sealed class CompareCommand
                 networks.Add((Path.GetFileNameWithoutExtension(model), _shared.LoadModel(parsed, model, ranks: ranks)));
             networks.ForEach(n => ImageSets.RequirePictures(n.Name, n.Network.Configuration));
             using var images = ImageSets.OpenPictures(parsed.GetValue(_data)!, networks[0].Network.Configuration);
+            foreach (var (name, network) in networks)
+                if (ImageSets.Problem(images, network.Configuration) is { } problem)
+                    throw new ConfigurationException($"--model {name}: {parsed.GetValue(_data)} {problem}");
             var options = Options(parsed, images, ranks);
             using var metrics = _metrics.Open(parsed, options.Device);
             if (metrics.Names.Count > 0)
@@ -108,7 +111,7 @@ internal sealed class CompareCommand
             var folder = parsed.GetValue(_shared.Out)!;
             if (ranks.IsFirst())
                 OutputFolder.Require(folder);
-            var output = new ComparisonOutput(folder, ranks.IsFirst());
+            var output = new ComparisonOutput(folder, ranks.IsFirst() ? Used() : null);
             var cancelled = Compare(
                 images,
                 specifications,
@@ -127,6 +130,17 @@ internal sealed class CompareCommand
             else
                 Console.Write(ComparisonRow.Markdown(output.Rows));
             return cancelled ? ExitCode.Cancelled : ExitCode.Success;
+
+            ResultManifest Used() =>
+                new()
+                {
+                    Files =
+                    [
+                        .. parsed.GetValue(_models)!.Select(m => UsedFile.Of("model", ModelCatalog.Resolve(m))),
+                        .. metrics.FilesOf(options.Metrics),
+                    ],
+                    Images = ImageSets.ManifestOf(images, options.Count, reporter, cancellation),
+                };
         }
         finally
         {

@@ -179,9 +179,4 @@ internal static class DatasetCommand
             ["sha256"] = header.Sha256,
             ["broken"] = JsonText.Array(header.Broken),
         };
-
-    private sealed class ImageProgress(IProgress<(double Done, double Total)> target) : IProgress<DataProgress>
-    {
-        public void Report(DataProgress value) => target.Report((value.Done, value.Total));
-    }
 }

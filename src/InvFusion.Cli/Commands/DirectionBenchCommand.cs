@@ -12,7 +12,7 @@ internal static class DirectionBenchCommand
     public static Command Create()
     {
         var options = new SharedOptions();
-        var data = new Argument<string>("data") { Description = "Clean images: a prepared set, a folder or a zip" };
+        var data = new Argument<string>("data") { Description = $"Clean images: {ImageSets.Usage}" };
         var others = new Option<string>("--fit")
         {
             Description = "Other images, whose errors give the principal components to compare with",

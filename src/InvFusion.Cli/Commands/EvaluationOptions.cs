@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Text.Json.Nodes;
 using InvFusion.Cli.Rendering;
+using InvFusion.Data;
 using InvFusion.Diffusion;
 using InvFusion.Distributed;
 using InvFusion.Evaluation;
@@ -14,6 +15,9 @@ namespace InvFusion.Cli.Commands;
 internal sealed class EvaluationOptions
 {
     private const string ZeroShotDefault = "ddnm"; // for a network that cannot be told the measurement
+
+    private const string ModelRole = "model";
+    private const string GuideRole = "guide";
 
     private readonly MetricFlags _metrics;
     private readonly Option<bool> _blind = new("--blind") { Description = "The model must be a blind one" };
@@ -63,24 +67,27 @@ internal sealed class EvaluationOptions
     /// <param name="parsed">The command line.</param>
     /// <param name="extra">The command's own settings, which decide the result too.</param>
     /// <param name="images">Makes the images from model and method.</param>
+    /// <param name="used">Tells, behind that and on rank 0, which images of a set they are of; null for images of no set.</param>
     /// <param name="cancellation">Ends the work.</param>
     public int Run(
         ParseResult parsed,
         Action<JsonObject> extra,
         Func<Contestant, ICollective, EvaluatedImages> images,
+        Func<Reporter, Manifest?> used,
         CancellationToken cancellation
     ) =>
         RankedWork.Run(
             parsed,
             Shared,
             "the batches that were done are in the folder of --outdir; the same command goes on with the others",
-            (ranks, reporter) => Evaluate(parsed, extra, images, ranks, reporter, cancellation)
+            (ranks, reporter) => Evaluate(parsed, extra, images, used, ranks, reporter, cancellation)
         );
 
     private int Evaluate(
         ParseResult parsed,
         Action<JsonObject> extra,
         Func<Contestant, ICollective, EvaluatedImages> make,
+        Func<Reporter, Manifest?> used,
         ICollective ranks,
         Reporter reporter,
         CancellationToken cancellation
@@ -94,10 +101,15 @@ internal sealed class EvaluationOptions
         var evaluated = make(Contestant(parsed, network, guide), ranks);
         var plan = metrics.Plan(evaluated.Given, ranks);
         var folder = parsed.GetValue(Shared.Out)!;
+        // Rank 0 writes and compares; the others need to know neither what was used nor the settings.
+        var (manifest, settings) = (new ResultManifest { Files = [], Images = null }, new JsonObject());
         if (ranks.IsFirst())
+        {
             OutputFolder.Require(folder);
-        var settings = Settings(parsed, evaluated, plan, network);
-        extra(settings);
+            manifest = new() { Files = [.. ModelFiles(parsed), .. metrics.FilesOf(plan)], Images = used(reporter) };
+            settings = Settings(parsed, evaluated, plan, network, manifest);
+            extra(settings);
+        }
         var outcome = reporter.Run(
             evaluated.Contestant.Method,
             "evaluations",
@@ -109,7 +121,7 @@ internal sealed class EvaluationOptions
             return ExitCode.Success;
         foreach (var failure in outcome.Failures)
             reporter.Line($"warning: {failure}");
-        var output = new MetricOutput(folder, settings, outcome);
+        var output = new MetricOutput(folder, settings, outcome, manifest);
         output.Write();
         if (parsed.GetValue(Shared.Json))
             JsonText.Print(output.Json());
@@ -170,7 +182,20 @@ internal sealed class EvaluationOptions
             throw new ConfigurationException($"--uncond: the model is {kind}; name an unconditional one with --net");
     }
 
-    private JsonObject Settings(ParseResult parsed, EvaluatedImages images, MetricPlan plan, PreconditionedNetwork network)
+    private IEnumerable<UsedFile> ModelFiles(ParseResult parsed)
+    {
+        yield return UsedFile.Of(ModelRole, ModelCatalog.Resolve(parsed.GetValue(Shared.Model)!));
+        if (parsed.GetValue(Shared.Guide) is { } guide)
+            yield return UsedFile.Of(GuideRole, ModelCatalog.Resolve(guide));
+    }
+
+    private JsonObject Settings(
+        ParseResult parsed,
+        EvaluatedImages images,
+        MetricPlan plan,
+        PreconditionedNetwork network,
+        ResultManifest used
+    )
     {
         var c = images.Contestant;
         var options = new JsonObject();
@@ -179,13 +204,18 @@ internal sealed class EvaluationOptions
         return new JsonObject
         {
             ["model"] = c.Model,
-            ["modelHash"] = ModelCatalog.HashOf(parsed.GetValue(Shared.Model)!),
+            ["modelHash"] = used.Files.First(f => f.Role == ModelRole).Sha256,
             ["kind"] = $"{network.Configuration.Kind}",
             ["method"] = c.Method,
             ["options"] = options,
             ["cfg"] = c.Guidance,
             ["cfgInterval"] = parsed.GetValue(Shared.GuidanceInterval),
-            ["guide"] = parsed.GetValue(Shared.Guide) is { } guide ? ModelCatalog.HashOf(guide) : null,
+            ["guide"] = used.Files.FirstOrDefault(f => f.Role == GuideRole)?.Sha256,
+            // Scores and vectors that are kept were made with them; the reference comes in at the very end.
+            ["weights"] = JsonText.Array(
+                used.Files.Where(f => f.Role.StartsWith(MetricFlags.WeightsRole, StringComparison.Ordinal)).Select(f => f.Sha256)
+            ),
+            ["data"] = used.Images?.Summary,
             ["images"] = images.Count,
             ["batch"] = images.BatchSize,
             ["samples"] = images.Samples,

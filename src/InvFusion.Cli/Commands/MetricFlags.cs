@@ -1,4 +1,5 @@
 using System.CommandLine;
+using InvFusion.Data;
 using InvFusion.Distributed;
 using InvFusion.Metrics.References;
 using InvFusion.Metrics.Scores;
@@ -12,6 +13,9 @@ namespace InvFusion.Cli.Commands;
 /// <param name="defaults">Names when none are given.</param>
 internal sealed class MetricFlags(string role, params string[] defaults)
 {
+    /// <summary>What the roles of files of weights begin with.</summary>
+    public const string WeightsRole = "weights";
+
     private readonly Option<string[]> _metrics = new("--metrics")
     {
         Description = $"Names, separated by commas, {role}: {string.Join(", ", MetricKinds.All.Select(m => m.Name))}",
@@ -44,23 +48,30 @@ internal sealed class MetricFlags(string role, params string[] defaults)
     public Chosen Open(ParseResult parsed, Device? device)
     {
         var names = parsed.GetValue(_metrics)!;
+        var file = parsed.GetValue(_reference);
         return new(
             names.Length == 0 ? [] : MetricKinds.Parse(names),
             new MetricTools(new WeightCache(parsed.GetValue(_weights)!), device),
-            parsed.GetValue(_reference) is { } file ? ReferenceFile.Load(file) : null
+            file
         );
     }
 
+    /// <summary>Files of weights, for the manifest of a result.</summary>
+    public static IEnumerable<UsedFile> WeightsOf(IEnumerable<(string Network, string Path)> files) =>
+        files.Select(f => UsedFile.Of($"{WeightsRole} {f.Network}", f.Path));
+
     /// <summary>Metrics with their networks and reference, which it owns.</summary>
-    internal sealed class Chosen(IReadOnlyList<MetricKind> metrics, MetricTools tools, ReferenceStatistics? reference) : IDisposable
+    internal sealed class Chosen(IReadOnlyList<MetricKind> metrics, MetricTools tools, string? referenceFile) : IDisposable
     {
+        private readonly ReferenceStatistics? _reference = referenceFile is null ? null : ReferenceFile.Load(referenceFile);
+
         public IReadOnlyList<string> Names { get; } = [.. metrics.Select(m => m.Name)];
 
         /// <summary>The plan for images; each metric that cannot be computed is an error line.</summary>
         /// <exception cref="DataFormatException">None can be computed.</exception>
         public MetricPlan Plan(MetricNeeds given, ICollective ranks)
         {
-            var plan = MetricPlan.Create(metrics, given, tools, reference);
+            var plan = MetricPlan.Create(metrics, given, tools, _reference);
             var lines = plan.Refused.Select(r => $"{r.Name}: {r.Error}").ToArray();
             if (lines.Length == metrics.Count)
                 throw new DataFormatException(
@@ -72,10 +83,14 @@ internal sealed class MetricFlags(string role, params string[] defaults)
             return plan;
         }
 
+        /// <summary>The files that the metrics of a plan are computed from, for the manifest of a result.</summary>
+        public IEnumerable<UsedFile> FilesOf(MetricPlan? plan) =>
+            (referenceFile is null ? [] : new[] { UsedFile.Of("reference", referenceFile) }).Concat(WeightsOf(plan?.WeightFiles ?? []));
+
         public void Dispose()
         {
             tools.Dispose();
-            reference?.Dispose();
+            _reference?.Dispose();
         }
     }
 }

@@ -20,7 +20,7 @@ internal static class MetricsCommand
     {
         var evaluation = new EvaluationOptions(RestorationMetrics) { Restores = true };
         var shared = evaluation.Shared;
-        var data = new Option<string>("--data") { Description = "Clean images: a prepared set, a folder or a zip", Required = true };
+        var data = new Option<string>("--data") { Description = $"Clean images: {ImageSets.Usage}", Required = true };
         var count = new Option<int?>("--num") { Description = "How many images, from the first on; all by default" };
         var samples = new Option<int>("--samples")
         {
@@ -50,7 +50,6 @@ internal static class MetricsCommand
                         parsed,
                         settings =>
                         {
-                            settings["data"] = ImageSets.Fingerprint(parsed.GetValue(data)!, set!);
                             settings["degradation"] = specification.Text;
                             settings["sigmaY"] = parsed.GetValue(shared.Noise);
                         },
@@ -67,6 +66,7 @@ internal static class MetricsCommand
                             };
                             return new RestoredImages(set, specification, contestant, options, parsed.GetValue(samples));
                         },
+                        reporter => ImageSets.ManifestOf(set!, parsed.GetValue(count) ?? set!.Count, reporter, cancellation),
                         cancellation
                     );
                 }
@@ -109,6 +109,7 @@ internal static class MetricsCommand
                         };
                         return new UnconditionalImages(contestant, options, parsed.GetValue(shared.Class));
                     },
+                    _ => null,
                     cancellation
                 )
         );

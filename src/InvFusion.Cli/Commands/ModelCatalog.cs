@@ -1,4 +1,5 @@
-using System.Security.Cryptography;
+using InvFusion.Formats.Safetensors;
+using InvFusion.Models;
 
 namespace InvFusion.Cli.Commands;
 
@@ -12,13 +13,6 @@ internal static class ModelCatalog
 
     private static string Folder => Path.Combine(AppContext.BaseDirectory, "models");
 
-    /// <summary>The SHA-256 of a model's file, in hexadecimal.</summary>
-    public static string HashOf(string nameOrFile)
-    {
-        using var stream = File.OpenRead(Resolve(nameOrFile));
-        return Convert.ToHexStringLower(SHA256.HashData(stream));
-    }
-
     /// <summary>The file of a name or path.</summary>
     /// <exception cref="DataFormatException">There is none; the message lists the names.</exception>
     public static string Resolve(string nameOrFile, string option = "--model")
@@ -31,9 +25,19 @@ internal static class ModelCatalog
         if (Directory.Exists(nameOrFile))
             throw new DataFormatException($"{option} {nameOrFile}: is a folder; name a {Extension} file");
         string[] files = Directory.Exists(Folder) ? Directory.GetFiles(Folder, "*" + Extension) : [];
-        var names = string.Join(", ", files.Select(f => Path.GetFileNameWithoutExtension(f)).Order(StringComparer.Ordinal));
+        var names = string.Join(
+            ", ",
+            files.Where(IsNetwork).Select(f => Path.GetFileNameWithoutExtension(f)).Order(StringComparer.Ordinal)
+        );
         throw new DataFormatException(
             $"{option} {nameOrFile}: neither a file nor a shipped model ({(names.Length > 0 ? names : "none is here")})"
         );
+    }
+
+    // A feature network of the metrics lies in the same folder.
+    private static bool IsNetwork(string file)
+    {
+        using var content = SafetensorsFile.Open(file);
+        return content.Metadata.ContainsKey(NetworkFile.ConfigurationKey);
     }
 }

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Text.Json.Nodes;
 using InvFusion.Cli.Rendering;
+using InvFusion.Data;
 using InvFusion.Distributed;
 using InvFusion.Metrics.Features;
 using InvFusion.Metrics.References;
@@ -14,7 +15,7 @@ internal static class ReferenceCommand
     public static Command Create()
     {
         var options = new SharedOptions();
-        var data = new Argument<string>("data") { Description = "Images: a prepared set, a folder or a zip" };
+        var data = new Argument<string>("data") { Description = $"Images: {ImageSets.Usage}" };
         var output = new Option<string>("--out", "-o", "--dest") { Description = "The .npz file to write", Required = true };
         var detectors = new Option<string[]>("--detector")
         {
@@ -56,6 +57,8 @@ internal static class ReferenceCommand
             var path = parsed.GetValue(data)!;
             var kinds = parsed.GetValue(detectors)!.Distinct().Select(Detectors.Find).ToArray();
             using var set = ImageSets.OpenPictures(path, parsed.GetValue(size));
+            if (parsed.GetValue(size) is { } side && side != set.Size)
+                throw new ConfigurationException($"--size {side}: {path} has images of {set.Size}; leave it out");
             var images = parsed.GetValue(count) ?? set.Count;
             if (images < 2 || images > set.Count)
                 throw new ConfigurationException($"--num {images}: must be 2 to {set.Count}, the images of {path}");
@@ -67,9 +70,17 @@ internal static class ReferenceCommand
             {
                 foreach (var kind in kinds)
                     extractors.Add(Create(kind, cache, options.Device(parsed, ranks)));
+                // Rank 0 writes; the others need not know what was used.
+                var used = ranks.IsFirst()
+                    ? new ResultManifest
+                    {
+                        Files = [.. MetricFlags.WeightsOf(kinds.SelectMany(k => k.Files(cache).Select(f => (k.Name, f))))],
+                        Images = ImageSets.ManifestOf(set, images, reporter, cancellation),
+                    }
+                    : null;
                 var info = new JsonObject
                 {
-                    ["data"] = ImageSets.Fingerprint(path, set),
+                    ["data"] = used?.Images?.Summary,
                     ["images"] = images,
                     ["size"] = set.Size,
                     ["detectors"] = JsonText.Array(extractors.Select(e => e.Name)),
@@ -89,10 +100,11 @@ internal static class ReferenceCommand
                             cancellation
                         )
                 );
-                if (!ranks.IsFirst())
+                if (used is null)
                     return ExitCode.Success;
                 var file = parsed.GetValue(output)!;
                 ReferenceFile.Save(file, statistics);
+                used.Save(file + Manifest.Extension);
                 reporter.Line($"{file}: {images} images, {string.Join(", ", statistics.Entries.Keys)}");
                 info["file"] = file;
                 if (parsed.GetValue(options.Json))

@@ -17,7 +17,7 @@ internal static class TrainCommand
         {
             Description = "Training options as JSON (see configs/); a started run keeps its own",
         };
-        var data = new Option<string?>("--data") { Description = "Images: a prepared set, a folder or a zip" };
+        var data = new Option<string?>("--data") { Description = $"Images: {ImageSets.Usage}" };
         var preset = new Option<string?>("--preset") { Description = $"Network: {string.Join(", ", NetworkPresets.All.Keys)}" };
         var kind = new Option<NetworkKind?>("--kind") { Description = "InvFusion, Blind or Unconditional, instead of the configuration's" };
         var images = new Option<long?>("--images") { Description = "Images of the whole run" };

@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using InvFusion.Data;
 using InvFusion.Evaluation;
 using InvFusion.Formats.IO;
 
@@ -6,10 +7,10 @@ namespace InvFusion.Cli.Rendering;
 
 /// <summary>The files of a comparison, whole and up to date after every row.</summary>
 /// <param name="folder">Their folder.</param>
-/// <param name="writes">Whether this process is the one that writes them.</param>
-internal sealed class ComparisonOutput(string folder, bool writes)
+/// <param name="used">What the comparison is made of; null where another process writes the files.</param>
+internal sealed class ComparisonOutput(string folder, ResultManifest? used)
 {
-    private static readonly string[] Files = ["compare.md", "compare.csv", "compare.png"];
+    private static readonly string[] Files = ["compare.md", "compare.csv", "compare.png", "compare" + Manifest.Extension];
 
     private readonly List<ComparisonRow> _rows = [];
 
@@ -19,8 +20,10 @@ internal sealed class ComparisonOutput(string folder, bool writes)
     public void Add(ComparisonRow row)
     {
         _rows.Add(row);
-        if (!writes)
+        if (used is null)
             return;
+        if (_rows.Count == 1)
+            used.Save(Path.Combine(folder, Files[3]));
         AtomicFile.WriteAllText(Path.Combine(folder, Files[0]), ComparisonRow.Markdown(_rows));
         AtomicFile.WriteAllText(Path.Combine(folder, Files[1]), ComparisonRow.Csv(_rows));
         AtomicFile.WriteAllBytes(Path.Combine(folder, Files[2]), ComparisonPlot.Png(_rows));

@@ -1,31 +1,42 @@
 using System.Globalization;
 using System.Text.Json.Nodes;
+using InvFusion.Data;
 using InvFusion.Formats.IO;
 using InvFusion.Metrics.Runs;
 using InvFusion.Metrics.Scores;
 
 namespace InvFusion.Cli.Rendering;
 
-/// <summary>The files of an evaluation: <c>metrics.json</c> and <c>metrics.md</c>.</summary>
-internal sealed class MetricOutput(string folder, JsonObject settings, EvaluationOutcome outcome)
+/// <summary>The files of an evaluation: <c>metrics.json</c> and <c>metrics.md</c>, and <c>metrics.manifest.json</c> with what was used.</summary>
+internal sealed class MetricOutput(string folder, JsonObject settings, EvaluationOutcome outcome, ResultManifest used)
 {
-    private static readonly string[] Files = ["metrics.json", "metrics.md"];
+    private static readonly string[] Files = ["metrics.json", "metrics.md", "metrics" + Manifest.Extension];
 
     public void Write()
     {
-        AtomicFile.WriteAllText(Path.Combine(folder, Files[0]), Json().ToJsonString(JsonText.Options));
+        AtomicFile.WriteAllText(Path.Combine(folder, Files[0]), Saved().ToJsonString(JsonText.Options) + "\n");
         AtomicFile.WriteAllText(Path.Combine(folder, Files[1]), Markdown());
+        used.Save(Path.Combine(folder, Files[2]));
     }
 
-    public JsonObject Json() =>
+    /// <summary>What --json prints: the saved document, and what belongs to this call alone.</summary>
+    public JsonObject Json()
+    {
+        var json = Saved();
+        json["folder"] = folder;
+        json["files"] = JsonText.Array(Files);
+        json["resumedBatches"] = outcome.Resumed;
+        json["peakMegabytes"] = outcome.PeakMegabytes;
+        return json;
+    }
+
+    // The same bytes, however often the run was interrupted and by how many ranks it was made.
+    private JsonObject Saved() =>
         new()
         {
-            ["folder"] = folder,
-            ["files"] = JsonText.Array(Files),
             ["settings"] = settings.DeepClone(),
             ["images"] = outcome.Images,
             ["failures"] = JsonText.Array(outcome.Failures),
-            ["resumedBatches"] = outcome.Resumed,
             ["results"] = new JsonArray([.. outcome.Results.Select(Result)]),
         };
 
@@ -42,7 +53,7 @@ internal sealed class MetricOutput(string folder, JsonObject settings, Evaluatio
     private static string Value(MetricResult r) => r.Error is { } error ? $"– ({error})" : Invariant($"{r.Value.Mean:G6}");
 
     private static string Interval(MetricResult r) =>
-        double.IsFinite(r.Value.Low) ? Invariant($"{r.Value.Low:G6} to {r.Value.High:G6} ({r.Interval})") : "";
+        double.IsFinite(r.Value.Low) ? Invariant($"{r.Value.Low:G6} to {r.Value.High:G6} ({r.Interval})") : r.Interval;
 
     public static JsonObject Result(MetricResult r) =>
         new()

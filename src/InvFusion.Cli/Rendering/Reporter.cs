@@ -9,11 +9,15 @@ internal sealed class Reporter(bool quiet, bool plain = false)
     private readonly IAnsiConsole _console = AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(Console.Error) });
 
     /// <summary>Runs work that reports (done, total).</summary>
-    public T Run<T>(string title, string unit, Func<IProgress<(double Done, double Total)>, T> work)
+    /// <param name="title">What it is.</param>
+    /// <param name="unit">What is counted.</param>
+    /// <param name="work">The work.</param>
+    /// <param name="aside">Whether it is beside the point, so that its end is no line where it takes no time.</param>
+    public T Run<T>(string title, string unit, Func<IProgress<(double Done, double Total)>, T> work, bool aside = false)
     {
         if (quiet)
             return work(new Sink(_ => { }));
-        return plain || Console.IsErrorRedirected ? work(new Sink(Lines(title, unit))) : Bar(title, work);
+        return plain || Console.IsErrorRedirected ? work(new Sink(Lines(title, unit, aside))) : Bar(title, work);
     }
 
     /// <summary>One line for the user.</summary>
@@ -33,14 +37,14 @@ internal sealed class Reporter(bool quiet, bool plain = false)
                 return work(new Sink(p => (task.MaxValue, task.Value) = (Math.Max(p.Total, 1), p.Done)));
             });
 
-    private static Action<(double Done, double Total)> Lines(string title, string unit)
+    private static Action<(double Done, double Total)> Lines(string title, string unit, bool aside)
     {
         var start = DateTime.UtcNow;
         var last = start;
         return p =>
         {
             var now = DateTime.UtcNow;
-            if (now - last < LineInterval && p.Done < p.Total)
+            if (now - last < LineInterval && (aside || p.Done < p.Total))
                 return;
             last = now;
             var rate = p.Done / (now - start).TotalSeconds;

@@ -1,4 +1,6 @@
+using System.Text.Json;
 using System.Text.Json.Serialization;
+using System.Text.Json.Serialization.Metadata;
 
 namespace InvFusion.Data;
 
@@ -10,4 +12,25 @@ namespace InvFusion.Data;
 )]
 [JsonSerializable(typeof(CachedHeader))]
 [JsonSerializable(typeof(Manifest))]
-internal sealed partial class DataJson : JsonSerializerContext;
+[JsonSerializable(typeof(ResultManifest))]
+internal sealed partial class DataJson : JsonSerializerContext
+{
+    /// <summary>Reads a record from a file.</summary>
+    /// <exception cref="DataFormatException">It is missing or not what it should be; the message names it.</exception>
+    public static T Read<T>(string path, JsonTypeInfo<T> type, string what)
+        where T : class
+    {
+        try
+        {
+            return JsonSerializer.Deserialize(File.ReadAllBytes(path), type) ?? throw new DataFormatException($"{path}: is not a {what}");
+        }
+        catch (JsonException e)
+        {
+            throw new DataFormatException($"{path}: is not a {what} ({e.Message.ReplaceLineEndings(" ")})", e);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new DataFormatException($"{path}: cannot be read ({e.Message.TrimEnd('.')})", e);
+        }
+    }
+}

@@ -7,8 +7,6 @@ namespace InvFusion.Data;
 /// <summary>Decodes, crops and resizes a source once, and encodes it where latents are wanted, into the file that <see cref="CachedDataset"/> reads.</summary>
 public static class DatasetPreparer
 {
-    private const int ChunkBytes = 16 << 20;
-
     /// <summary>Writes the cached form of a source; the file appears when it is complete. The same source gives the same bytes.</summary>
     /// <param name="source">The images.</param>
     /// <param name="path">The file to write.</param>
@@ -45,9 +43,10 @@ public static class DatasetPreparer
         stream.Position = CachedLayout.PixelOffset;
         var written = new List<int>(source.Count);
         var broken = new List<BrokenImage>();
-        foreach (var (index, pixels, error) in Decode(source, options, cancellation))
+        // Not disposed: the source is the caller's.
+        var set = new ResizedSet(source, options.Size, options.Crop, options.Channels);
+        foreach (var (index, pixels, error) in ParallelReader.Read(set, [.. Enumerable.Range(0, source.Count)], cancellation))
         {
-            cancellation.ThrowIfCancellationRequested();
             progress?.Report(new DataProgress(index + 1, source.Count));
             if (error is not null)
             {
@@ -76,46 +75,6 @@ public static class DatasetPreparer
             ).ToBytes()
         );
         return header;
-    }
-
-    // All images in order, decoded by all cores a chunk at a time.
-    private static IEnumerable<(int Index, ReadOnlyMemory<byte> Pixels, string? Error)> Decode(
-        IImageSource source,
-        PrepareOptions options,
-        CancellationToken cancellation
-    )
-    {
-        // Not disposed: the source is the caller's.
-        var set = new ResizedSet(source, options.Size, options.Crop, options.Channels);
-        var imageBytes = options.Channels * options.Size * options.Size;
-        var chunk = Math.Max(ChunkBytes / imageBytes, Environment.ProcessorCount);
-        var pixels = new byte[chunk * (long)imageBytes];
-        var errors = new string?[chunk];
-        for (var start = 0; start < source.Count; start += chunk)
-        {
-            var count = Math.Min(chunk, source.Count - start);
-            Parallel.For(
-                0,
-                count,
-                new ParallelOptions { CancellationToken = cancellation, MaxDegreeOfParallelism = Environment.ProcessorCount },
-                i => errors[i] = TryRead(set, start + i, pixels.AsSpan(i * imageBytes, imageBytes))
-            );
-            for (var i = 0; i < count; i++)
-                yield return (start + i, pixels.AsMemory(i * imageBytes, imageBytes), errors[i]);
-        }
-    }
-
-    private static string? TryRead(ResizedSet set, int index, Span<byte> pixels)
-    {
-        try
-        {
-            set.Read(index, pixels);
-            return null;
-        }
-        catch (DataFormatException e)
-        {
-            return e.Message;
-        }
     }
 
     private static void RefuseBroken(IImageSource source, PrepareOptions options, List<BrokenImage> broken, int written)

@@ -10,12 +10,13 @@ public sealed class IdxSet : IImageSet
     private const uint LabelMagic = 0x00000801;
     private const int MaxBytes = 1 << 30;
 
+    private readonly string _name;
     private readonly byte[] _pixels;
     private readonly byte[]? _labels;
 
-    private IdxSet(byte[] pixels, int count, int size, byte[]? labels)
+    private IdxSet(string name, byte[] pixels, int count, int size, byte[]? labels)
     {
-        (_pixels, Count, Size, _labels) = (pixels, count, size, labels);
+        (_name, _pixels, Count, Size, _labels) = (name, pixels, count, size, labels);
         Names = [.. Enumerable.Range(0, count).Select(i => $"{i:D6}")];
         ClassCount = labels is null ? 0 : labels.Max() + 1;
     }
@@ -35,6 +36,9 @@ public sealed class IdxSet : IImageSet
     /// <inheritdoc/>
     public int ClassCount { get; }
 
+    /// <inheritdoc/>
+    public ImageOrigin Origin => ImageOrigin.Unknown with { Source = _name };
+
     /// <summary>Whether a file is called as IDX images are: <c>…idx3-ubyte</c>, with or without <c>.gz</c>.</summary>
     public static bool IsIdx(string path) =>
         path.EndsWith("idx3-ubyte", StringComparison.Ordinal) || path.EndsWith("idx3-ubyte.gz", StringComparison.Ordinal);
@@ -53,11 +57,11 @@ public sealed class IdxSet : IImageSet
             Path.GetFileName(path).Replace("images", "labels", StringComparison.Ordinal).Replace("idx3", "idx1", StringComparison.Ordinal)
         );
         if (!File.Exists(labelFile))
-            return new(pixels, sizes[0], sizes[1], null);
+            return new(Path.GetFileName(path), pixels, sizes[0], sizes[1], null);
         var (counts, labels) = Read(labelFile, LabelMagic, 1);
         if (counts[0] != sizes[0])
             throw new DataFormatException($"{labelFile}: has {counts[0]} labels for {sizes[0]} images of {Path.GetFileName(path)}");
-        return new(pixels, sizes[0], sizes[1], labels);
+        return new(Path.GetFileName(path), pixels, sizes[0], sizes[1], labels);
     }
 
     /// <inheritdoc/>

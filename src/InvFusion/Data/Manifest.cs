@@ -1,10 +1,11 @@
 using System.Security.Cryptography;
 using System.Text.Json;
+using System.Text.Json.Serialization;
 using InvFusion.Formats.IO;
 
 namespace InvFusion.Data;
 
-/// <summary>What images a result was made of: to be saved beside it.</summary>
+/// <summary>Which images a prepared set holds, or a result was made of (<see cref="ResultManifest"/>).</summary>
 public sealed record Manifest
 {
     /// <summary>What the name of a manifest ends in.</summary>
@@ -63,22 +64,32 @@ public sealed record Manifest
         };
     }
 
-    /// <summary>The manifest of some images of a set, in the given order; they are read once, for the checksum.</summary>
+    /// <summary>
+    /// The manifest of some images of a set, in the given order. They are read once, for the checksum, on all cores: from a prepared set as fast as they are hashed, from
+    /// a folder as fast as they are decoded. Nothing but names, lengths and labels is kept of them.
+    /// </summary>
     /// <param name="set">The set.</param>
     /// <param name="indices">Which images; all, in the order of the set, when null.</param>
+    /// <param name="progress">Told after each image.</param>
     /// <param name="cancellation">Ends the work.</param>
     /// <exception cref="DataFormatException">An image cannot be read; the message names it.</exception>
-    public static Manifest Of(IImageSet set, IReadOnlyList<int>? indices = null, CancellationToken cancellation = default)
+    public static Manifest Of(
+        IImageSet set,
+        IReadOnlyList<int>? indices = null,
+        IProgress<DataProgress>? progress = null,
+        CancellationToken cancellation = default
+    )
     {
         ArgumentNullException.ThrowIfNull(set);
         var used = indices ?? [.. Enumerable.Range(0, set.Count)];
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        var image = new byte[set.StoredBytes()];
-        foreach (var index in used)
+        var done = 0;
+        foreach (var (_, stored, error) in ParallelReader.Read(set, used, cancellation))
         {
-            cancellation.ThrowIfCancellationRequested();
-            set.Read(index, image);
-            hash.AppendData(image);
+            if (error is not null)
+                throw new DataFormatException(error);
+            hash.AppendData(stored.Span);
+            progress?.Report(new DataProgress(++done, used.Count));
         }
         var origin = set.Origin;
         return new()
@@ -95,6 +106,10 @@ public sealed record Manifest
         };
     }
 
+    /// <summary>What tells these images from others, in one line: source, number, shape and checksum.</summary>
+    [JsonIgnore]
+    public string Summary => $"{Source}, {Count} images of {Channels}x{Size}x{Size}, SHA-256 {Sha256}";
+
     /// <summary>The manifest as JSON.</summary>
     public string ToJson() => JsonSerializer.Serialize(this, DataJson.Default.Manifest);
 
@@ -106,20 +121,5 @@ public sealed record Manifest
     /// <summary>Reads a manifest.</summary>
     /// <param name="path">The file.</param>
     /// <exception cref="DataFormatException">It is missing or no manifest.</exception>
-    public static Manifest Load(string path)
-    {
-        try
-        {
-            return JsonSerializer.Deserialize(File.ReadAllBytes(path), DataJson.Default.Manifest)
-                ?? throw new DataFormatException($"{path}: is not a manifest");
-        }
-        catch (JsonException e)
-        {
-            throw new DataFormatException($"{path}: is not a manifest ({e.Message.ReplaceLineEndings(" ")})", e);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            throw new DataFormatException($"{path}: cannot be read ({e.Message.TrimEnd('.')})", e);
-        }
-    }
+    public static Manifest Load(string path) => DataJson.Read(path, DataJson.Default.Manifest, "manifest");
 }

@@ -67,8 +67,9 @@ internal sealed class SamplingRun(
     {
         using var scope = NewDisposeScope();
         var result = Isolate(images, double.NaN);
-        if (!ReferenceEquals(result, images))
-            images.Dispose();
+        if (ReferenceEquals(result, images)) // of the caller's scope already: to move it would be to leave that one
+            return new SamplingResult(images, _failures, _evaluations);
+        images.Dispose();
         return new SamplingResult(result.MoveToOuterDisposeScope(), _failures, _evaluations);
     }
 

@@ -141,7 +141,10 @@ public sealed record ComparisonRow
     private static Func<ComparisonRow, FormattableString> Cell(string name, Func<MetricResult, FormattableString> text) =>
         row => row.Metrics.FirstOrDefault(m => m.Name == name) is { Error: null } found ? text(found) : (FormattableString)$"";
 
-    private static FormattableString ShortValue(MetricResult r) => $"{r.Value.Mean:G4} ({r.Value.Low:G4} to {r.Value.High:G4})";
+    private static FormattableString ShortValue(MetricResult r) =>
+        double.IsFinite(r.Value.Low)
+            ? (FormattableString)$"{r.Value.Mean:G4} ({r.Value.Low:G4} to {r.Value.High:G4})"
+            : (FormattableString)$"{r.Value.Mean:G4}";
 
     private static string Text(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
 }

@@ -9,19 +9,23 @@ namespace InvFusion.Runtime;
 /// calling thread do no harm.
 /// </summary>
 /// <remarks>
-/// One pause at a time and for the whole process, held by the one thread that works with libtorch; an inner or concurrent one does nothing. Costs one full
-/// collection, a few milliseconds. Long loops call <see cref="Renew"/> between their steps.
+/// One pause at a time and for the whole process, held by the one thread that works with libtorch; an inner or concurrent one does nothing. Long loops call
+/// <see cref="Renew"/> between their steps.
 /// </remarks>
 internal readonly struct CollectionPause : IDisposable
 {
     private static long _budget; // of the pause that is on, or 0
     private static long _start; // bytes allocated before it
+    private static long _collected; // bytes allocated before the last collection that was made here
 
     private readonly bool _ours;
 
     private CollectionPause(bool ours) => _ours = ours;
 
-    /// <summary>Collects, then allows the given number of bytes to be allocated without another collection.</summary>
+    /// <summary>
+    /// Allows the given number of bytes to be allocated without a collection. Collects before, a few milliseconds, once half as many were allocated since it last did:
+    /// each pause gives the collector a new budget, so that of many short pauses in a row none would ever reach it.
+    /// </summary>
     public static CollectionPause Begin(long bytes = 64 << 20) => new(Start(bytes));
 
     /// <summary>Between native calls: once half of what the pause allows has been allocated, collects here, where it does no harm, and pauses anew.</summary>
@@ -31,8 +35,6 @@ internal readonly struct CollectionPause : IDisposable
         if (bytes == 0 || GC.GetTotalAllocatedBytes() - _start < bytes / 2)
             return;
         End();
-        // The collection with which a pause begins frees what died but keeps the heap's size: over a thousand steps that were hundreds of megabytes.
-        GC.Collect(GC.MaxGeneration, GCCollectionMode.Forced, blocking: true, compacting: true);
         Start(bytes);
     }
 
@@ -45,6 +47,14 @@ internal readonly struct CollectionPause : IDisposable
 
     private static bool Start(long bytes)
     {
+        if (_budget != 0)
+            return false; // another pause is on
+        if (GC.GetTotalAllocatedBytes() - _collected >= bytes / 2)
+        {
+            // Compacting: a collection that frees what died but keeps the heap's size leaves hundreds of megabytes over a thousand steps.
+            GC.Collect(GC.MaxGeneration, GCCollectionMode.Forced, blocking: true, compacting: true);
+            _collected = GC.GetTotalAllocatedBytes();
+        }
         try
         {
             if (!GC.TryStartNoGCRegion(bytes))

@@ -16,8 +16,7 @@ public class LaunchTests
     public void The_environment_names_launcher_family_and_size(string variables, string family, int size, string launcher)
     {
         var launch = Launch.Detect(Environment(variables));
-        Assert.NotNull(launch);
-        Assert.Equal((family, size, launcher), (launch.Family.ToString(), launch.Size, launch.Launcher));
+        Assert.Equal((family, size, launcher), (launch?.Family.ToString(), launch?.Size, launch?.Launcher));
     }
 
     [Theory]

@@ -10,6 +10,7 @@ using InvFusion.Models;
 using InvFusion.Tests.Diffusion;
 using InvFusion.Tests.Models;
 using InvFusion.Tests.Training;
+using TorchSharp;
 using Xunit;
 using TemporaryFolder = InvFusion.Testing.TemporaryFolder;
 
@@ -54,6 +55,18 @@ public sealed class EvaluationRunTests : IDisposable
         Assert.Contains("2 of 4 batches were done", Assert.Single(notices), StringComparison.Ordinal);
         Assert.Equal(whole.Results, rest.Results);
         Assert.Equal(whole.Results, Run("cut").Results); // all of it from the disk
+    }
+
+    /// <summary>What a batch leaves behind would grow with the number of images; it did once, an image tensor for each.</summary>
+    [Theory]
+    [InlineData("edm")]
+    [InlineData("mmse")]
+    public void A_run_leaves_no_tensor_behind(string method)
+    {
+        Run($"first-{method}", method: method); // the network may keep what it has made for a size
+        var before = DisposeScopeManager.Statistics.ThreadTotalLiveCount;
+        Run($"second-{method}", method: method);
+        Assert.Equal(before, DisposeScopeManager.Statistics.ThreadTotalLiveCount);
     }
 
     [Fact]
@@ -129,11 +142,11 @@ public sealed class EvaluationRunTests : IDisposable
 
     private string[] Batches(string folder) => [.. Directory.GetFiles(_folder[$"{folder}/batches"]).Order()];
 
-    private RestoredImages Images(int samples, double noise = 0, ulong seed = 3) =>
+    private RestoredImages Images(int samples, double noise = 0, ulong seed = 3, string method = "edm") =>
         new(
             _set,
             DegradationSpec.Parse("box:0,0,8,16"),
-            new Contestant("model", _network, "edm", new SamplerOptions { Steps = 2 }, Project: false),
+            new Contestant("model", _network, method, method == "mmse" ? new() : new SamplerOptions { Steps = 2 }, Project: false),
             new()
             {
                 Count = 7,
@@ -152,10 +165,11 @@ public sealed class EvaluationRunTests : IDisposable
         ICollective? ranks = null,
         Action<string>? notice = null,
         CancellationTokenSource? stop = null,
-        int stopAfter = 0
+        int stopAfter = 0,
+        string method = "edm"
     )
     {
-        var images = Images(samples, seed: seed);
+        var images = Images(samples, seed: seed, method: method);
         var plan = MetricPlan.Create(MetricKinds.Parse([metrics]), images.Given, _tools, reference: null);
         var told = new Told(_ =>
         {

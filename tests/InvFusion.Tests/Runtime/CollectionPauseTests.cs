@@ -66,6 +66,20 @@ public class CollectionPauseTests
     }
 
     [Fact]
+    public void Many_short_pauses_do_not_let_memory_grow()
+    {
+        var most = 0L;
+        for (var step = 0; step < 200; step++)
+        {
+            using var pause = CollectionPause.Begin(64 << 20);
+            for (var i = 0; i < 20_000; i++)
+                GC.KeepAlive(new byte[200]);
+            most = Math.Max(most, GC.GetTotalMemory(forceFullCollection: false));
+        }
+        Assert.InRange(most, 0, 120 << 20); // 900 MB were allocated
+    }
+
+    [Fact]
     public void A_sum_is_right_beside_threads_that_allocate()
     {
         using var stop = new CancellationTokenSource();

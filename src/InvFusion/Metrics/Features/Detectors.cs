@@ -14,22 +14,32 @@ public static class Detectors
             "inception-tf1",
             2048,
             "Inception-v3 of 2015, input as TensorFlow 1 resized it",
+            Fetched("inception"),
             Inception(InceptionInput.TensorFlow)
         ),
-        new("inception-torch", "inception-torch", 2048, "the same, input as pytorch-fid resizes it", Inception(InceptionInput.PyTorch)),
+        new(
+            "inception-torch",
+            "inception-torch",
+            2048,
+            "the same, input as pytorch-fid resizes it",
+            Fetched("inception"),
+            Inception(InceptionInput.PyTorch)
+        ),
         new(
             "dinov2",
             "dinov2-vitl14",
             1024,
             "DINOv2 ViT-L/14",
-            (weights, device) => new VisionTransformerExtractor(weights.Require("dinov2")[0], device)
+            Fetched("dinov2"),
+            (files, device) => new VisionTransformerExtractor(files[0], device)
         ),
         new(
             "small",
             SmallFeatureExtractor.ExtractorName,
             SmallFeatureNetwork.Width,
             "the shipped small network, which needs no download; never to be quoted as FID",
-            (_, device) => SmallFeatureExtractor.LoadShipped(device)
+            _ => [SmallFeatureExtractor.ShippedPath()],
+            (files, device) => SmallFeatureExtractor.Load(files[0], device)
         ),
     ];
 
@@ -39,6 +49,8 @@ public static class Detectors
         All.FirstOrDefault(d => d.Name == name)
         ?? throw new ConfigurationException($"there is no detector '{name}': choose from {string.Join(", ", All.Select(d => d.Name))}");
 
-    private static Func<WeightCache, Device, IFeatureExtractor> Inception(InceptionInput input) =>
-        (weights, device) => new InceptionExtractor(weights.Require("inception")[0], input, device);
+    private static Func<WeightCache, IReadOnlyList<string>> Fetched(string name) => weights => weights.Require(name);
+
+    private static Func<IReadOnlyList<string>, Device, IFeatureExtractor> Inception(InceptionInput input) =>
+        (files, device) => new InceptionExtractor(files[0], input, device);
 }

@@ -32,14 +32,13 @@ public sealed class SmallFeatureExtractor(SmallFeatureNetwork network) : IFeatur
         return new SmallFeatureExtractor(network);
     }
 
-    /// <summary>Loads the network that is shipped beside the program.</summary>
-    /// <param name="device">Where it works; the CPU when null.</param>
+    /// <summary>The file of the network that is shipped beside the program.</summary>
     /// <exception cref="DataFormatException">It is not there.</exception>
-    public static SmallFeatureExtractor LoadShipped(Device? device = null)
+    public static string ShippedPath()
     {
         var path = Path.Combine(AppContext.BaseDirectory, "models", ShippedFile);
         return File.Exists(path)
-            ? Load(path, device)
+            ? path
             : throw new DataFormatException(
                 $"{path}: is shipped with the program and not here; copy it back from the repository's models/"
             );

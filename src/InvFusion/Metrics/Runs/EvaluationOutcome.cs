@@ -5,13 +5,15 @@ namespace InvFusion.Metrics.Runs;
 /// <summary>What an evaluation found.</summary>
 /// <param name="Results">The metrics, in the order asked for.</param>
 /// <param name="Images">Images with scores.</param>
-/// <param name="Failures">A line for each other image that this rank knows of.</param>
+/// <param name="Failures">A line for each other image.</param>
 /// <param name="Batches">Batches in all.</param>
 /// <param name="Resumed">Batches that an earlier run had left done.</param>
+/// <param name="PeakMegabytes">The largest resident memory of a rank during the run, programs and weights included, in millions of bytes.</param>
 public sealed record EvaluationOutcome(
     IReadOnlyList<MetricResult> Results,
     int Images,
     IReadOnlyList<string> Failures,
     int Batches,
-    int Resumed
+    int Resumed,
+    double PeakMegabytes
 );

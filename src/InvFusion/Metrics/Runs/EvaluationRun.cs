@@ -1,6 +1,7 @@
 using System.Text.Json.Nodes;
 using InvFusion.Diffusion;
 using InvFusion.Distributed;
+using InvFusion.Evaluation;
 using InvFusion.Metrics.Scores;
 
 namespace InvFusion.Metrics.Runs;
@@ -15,7 +16,7 @@ public static class EvaluationRun
     /// <param name="images">The images.</param>
     /// <param name="plan">The metrics.</param>
     /// <param name="folder">The run's folder; all ranks see it.</param>
-    /// <param name="settings">All that decides the result; a folder whose settings differ is refused.</param>
+    /// <param name="settings">All that decides the result; a folder whose settings differ is refused. Those of rank 0 count.</param>
     /// <param name="ranks">The processes that share the work batch by batch; each gets the whole outcome.</param>
     /// <param name="notice">Told in one line, by rank 0, that an earlier run is gone on with.</param>
     /// <param name="progress">Told (done, all) evaluations, counted in images.</param>
@@ -35,6 +36,7 @@ public static class EvaluationRun
         ArgumentNullException.ThrowIfNull(images);
         ArgumentNullException.ThrowIfNull(plan);
         ArgumentNullException.ThrowIfNull(ranks);
+        PeakMemory.Mark();
         var store = BatchStore.Open(folder, plan, settings, ranks);
         var batches = (images.Count + images.BatchSize - 1) / images.BatchSize;
         int[] mine = [.. Enumerable.Range(0, batches).Where(b => b % ranks.Size == ranks.Rank)];
@@ -44,7 +46,6 @@ public static class EvaluationRun
         if (resumed[0] > 0 && ranks.IsFirst())
             notice?.Invoke($"{folder}: {resumed[0]} of {batches} batches were done; going on with the others");
         using var totals = new MetricTotals(plan, images.Count);
-        var failures = new List<string>();
         var evaluations = images.Contestant.Evaluations * images.Samples;
         var total = (double)images.Count * evaluations;
         foreach (var (done, batch) in mine.Index())
@@ -62,11 +63,16 @@ public static class EvaluationRun
                 store.Save(first, scores);
             }
             totals.Add(scores);
-            failures.AddRange(scores.Failures);
             progress?.Report(((done + 1.0) / mine.Length * total, total));
         }
-        totals.Reduce(ranks);
-        return new(totals.Results(), totals.Images, failures, batches, (int)resumed[0]);
+        totals.Reduce(ranks); // behind this the batches of all ranks are on the disk
+        string[] failures =
+            totals.Images == images.Count
+                ? []
+                : [.. Enumerable.Range(0, batches).SelectMany(b => store.Load(b * images.BatchSize).Failures)];
+        Span<double> peak = [PeakMemory.Megabytes];
+        ranks.Reduce(peak, Reduction.Max);
+        return new(totals.Results(), totals.Images, failures, batches, (int)resumed[0], peak[0]);
     }
 
     // Evaluations of one sample after the other of a batch; the shares of all batches count alike.

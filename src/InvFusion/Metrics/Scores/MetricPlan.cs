@@ -22,6 +22,10 @@ public sealed class MetricPlan
     /// <summary>Their order for the user.</summary>
     public IReadOnlyList<string> Order { get; private init; } = [];
 
+    /// <summary>The files of the networks that the metrics use, each once, with the network's name.</summary>
+    public IReadOnlyList<(string Network, string Path)> WeightFiles =>
+        [.. ImageMetrics.Concat<MetricKind>(SetMetrics).SelectMany(Tools.FilesOf).DistinctBy(f => f.Path)];
+
     internal MetricTools Tools { get; }
 
     internal ReferenceStatistics? Reference { get; }

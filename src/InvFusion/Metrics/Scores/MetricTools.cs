@@ -32,6 +32,16 @@ public sealed class MetricTools(WeightCache weights, Device? device = null) : ID
         return found;
     }
 
+    /// <summary>The files of the networks that a metric uses, each with the network's name; none for most.</summary>
+    /// <exception cref="DataFormatException">They are not here.</exception>
+    internal IEnumerable<(string Network, string Path)> FilesOf(MetricKind metric) =>
+        metric switch
+        {
+            ImageMetric { Network: { } network } => weights.Require(network).Select(path => (network, path)),
+            SetMetric set => Detectors.Find(set.Detector).Files(weights).Select(path => (set.Detector, path)),
+            _ => [],
+        };
+
     /// <inheritdoc/>
     public void Dispose()
     {

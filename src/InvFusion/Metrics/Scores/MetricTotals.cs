@@ -10,6 +10,9 @@ namespace InvFusion.Metrics.Scores;
 /// </summary>
 internal sealed class MetricTotals : IDisposable
 {
+    private static readonly string FewerThanTheJackknifeNeeds =
+        $"none: needs two images in each of {Jackknife.Groups} groups, as {2 * Jackknife.Groups} in a row have";
+
     private readonly MetricPlan _plan;
     private readonly double[] _scores; // by image and metric: numerator, denominator
     private readonly double[] _scored; // 1 for an image with scores
@@ -75,7 +78,9 @@ internal sealed class MetricTotals : IDisposable
             return MetricResult.Failed(metric.Name, "no image has a value: each failed, or nothing was lost of it");
         double[] numerators = [.. scores.Select(s => s.Numerator)],
             denominators = [.. scores.Select(s => s.Denominator)];
-        return new(metric.Name, Estimate.OfRatio(numerators, denominators, metric.Finish), "bootstrap", scores.Length);
+        var value = Estimate.OfRatio(numerators, denominators, metric.Finish);
+        var interval = scores.Length > 1 ? "bootstrap" : "none: of one image";
+        return new(metric.Name, value, interval, scores.Length);
     }
 
     // The reference of a detector is prepared once for all metrics that use it.
@@ -95,7 +100,8 @@ internal sealed class MetricTotals : IDisposable
                     continue;
                 }
                 var value = metric.Kernel ? totals.Kernel(entry) : totals.Frechet(frechet!);
-                yield return new(metric.Name, value, "jackknife", (int)totals.Count, name);
+                var interval = double.IsFinite(value.Low) ? "jackknife" : FewerThanTheJackknifeNeeds;
+                yield return new(metric.Name, value, interval, (int)totals.Count, name);
             }
         }
     }

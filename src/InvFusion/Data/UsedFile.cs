@@ -1,0 +1,28 @@
+using System.Security.Cryptography;
+
+namespace InvFusion.Data;
+
+/// <summary>A file that a result was made of.</summary>
+/// <param name="Role">What it was used for: <c>model</c>, <c>guide</c>, <c>reference</c>, or <c>weights</c> with the name of their network.</param>
+/// <param name="Name">Its name, without the path.</param>
+/// <param name="Bytes">Its length.</param>
+/// <param name="Sha256">SHA-256 of its content, in hexadecimal.</param>
+public sealed record UsedFile(string Role, string Name, long Bytes, string Sha256)
+{
+    /// <summary>Reads a file once, for its checksum.</summary>
+    /// <param name="role">What it is used for.</param>
+    /// <param name="path">The file.</param>
+    /// <exception cref="DataFormatException">It cannot be read; the message names it.</exception>
+    public static UsedFile Of(string role, string path)
+    {
+        try
+        {
+            using var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read);
+            return new(role, Path.GetFileName(path), stream.Length, Convert.ToHexStringLower(SHA256.HashData(stream)));
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new DataFormatException($"{path}: cannot be read ({e.Message.TrimEnd('.')})", e);
+        }
+    }
+}
