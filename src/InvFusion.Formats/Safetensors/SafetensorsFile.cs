@@ -82,6 +82,14 @@ public sealed unsafe class SafetensorsFile : IDisposable
     /// <exception cref="ObjectDisposedException">The file is closed.</exception>
     public float[] ReadSingles(string name) => ElementConversion.ToSingles(Entry(name).ElementType, Bytes(name));
 
+    /// <summary>The same into memory of the caller.</summary>
+    /// <param name="name">The tensor's name.</param>
+    /// <param name="destination">Receives as many numbers as there are elements.</param>
+    /// <exception cref="DataFormatException">There is no such tensor, or it is larger than 2 GiB.</exception>
+    /// <exception cref="ArgumentException">The lengths do not agree.</exception>
+    public void ReadSingles(string name, Span<float> destination) =>
+        ElementConversion.ToSingles(Entry(name).ElementType, Bytes(name), destination);
+
     /// <summary>Closes the file.</summary>
     public void Dispose()
     {
