@@ -71,7 +71,7 @@ internal static class FourierLeastSquares
         {
             Measurements = (double*)TensorMemory.Address(y),
             Images = (double*)TensorMemory.Address(images),
-            Spectrum = (float*)TensorMemory.Address(op.Spectrum),
+            Spectrum = TensorMemory.Floats(op.Spectrum),
             Strong = (double*)TensorMemory.Address(inverse),
             Damping = (double*)TensorMemory.Address(floor),
             Rows = rows,

@@ -15,7 +15,7 @@ internal unsafe struct BlurLeastSquares : IRangeWork
     private const double Tolerance = 1e-10;
 
     [ThreadStatic]
-    private static NativeBuffer? t_scratch;
+    private static Scratch? t_scratch;
 
     /// <summary>y, <c>[B, k, C, h, w, 2]</c>.</summary>
     public double* Measurements;
@@ -67,7 +67,7 @@ internal unsafe struct BlurLeastSquares : IRangeWork
             images = pairs * 2 * height * width,
             longest = Math.Max(spectra, images),
             memory = SpectralBlur.Memory(height, width);
-        var y = (double*)(t_scratch ??= new()).Floats(2L * (memory + spectra * 3 / 2 + images + 5L * longest));
+        var y = (double*)Scratch.Floats(ref t_scratch, 2L * (memory + spectra * 3 / 2 + images + 5L * longest));
         double* weights = y + spectra,
             x = weights + spectra / 2,
             vectors = x + images,
