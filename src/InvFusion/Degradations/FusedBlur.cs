@@ -7,7 +7,7 @@ namespace InvFusion.Degradations;
 /// <summary>The feature degradation of a <see cref="FourierOperator"/> by <see cref="BlurJob"/>.</summary>
 internal static unsafe class FusedBlur
 {
-    /// <summary>Computes it where the tensors allow it: float32 on the CPU, sides that are powers of two up to 128, one kernel for all channels.</summary>
+    /// <summary>Computes it where the tensors allow it: float32 on the CPU, sides that are powers of two up to 256, one kernel for all channels.</summary>
     /// <param name="op">H.</param>
     /// <param name="inverseEnergy">1/E, <c>[B or 1, 1, 1, h, w]</c>.</param>
     /// <param name="fusion">What to compute.</param>
@@ -15,14 +15,14 @@ internal static unsafe class FusedBlur
     public static bool TryRun(FourierOperator op, Tensor inverseEnergy, in FeatureFusion fusion)
     {
         var (channels, height, width) = op.Image;
-        LaneFourier rows = default,
+        LaneFourier<float> rows = default,
             columns = default;
         var fits =
             !op.MixColor
             && op.Spectrum.shape[2] == 1
             && channels <= LaneMix.MostChannels
-            && LaneFourier.TryGet(height, out columns)
-            && LaneFourier.TryGet(width, out rows)
+            && LaneFourier<float>.TryGet(height, out columns)
+            && LaneFourier<float>.TryGet(width, out rows)
             && Holds(op, fusion);
         if (!fits)
             return false;

@@ -25,6 +25,7 @@ public class FusedBlurTests
             { "motion:stride=2", 1, 8, 32, 8, 48, 1, 3 },
             { "motion:stride=8", 1, 8, 8, 1, 1, 1, 1 },
             { "motion:stride=2", 2, 64, 64, 8, 3, 1, 1 },
+            { "motion:stride=2", 1, 8, 256, 8, 4, 1, 1 },
             { "motion:stride=4", 4, 128, 64, 2, 6, 1, 1 },
         };
 

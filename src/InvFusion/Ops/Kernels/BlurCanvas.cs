@@ -1,3 +1,5 @@
+using ComplexLanes = InvFusion.Ops.Kernels.ComplexLanes<float>;
+
 namespace InvFusion.Ops.Kernels;
 
 /// <summary>What a thread works on for one pair of a <see cref="BlurJob"/>.</summary>

@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using InvFusion.Runtime;
+using ComplexLanes = InvFusion.Ops.Kernels.ComplexLanes<float>;
 
 namespace InvFusion.Ops.Kernels;
 

@@ -1,5 +1,7 @@
 using System.Runtime.CompilerServices;
 using InvFusion.Runtime;
+using ComplexLanes = InvFusion.Ops.Kernels.ComplexLanes<float>;
+using LaneFourier = InvFusion.Ops.Kernels.LaneFourier<float>;
 
 namespace InvFusion.Ops.Kernels;
 

@@ -21,8 +21,11 @@ public enum FusedKernel
     /// <summary>Feature degradation in token layout.</summary>
     Features = 8,
 
+    /// <summary>The exact inverse of a large blur.</summary>
+    BlurInverse = 16,
+
     /// <summary>All.</summary>
-    All = Norm | Geglu | Attention | Features,
+    All = Norm | Geglu | Attention | Features | BlurInverse,
 }
 
 /// <summary>Which kernels are in use, for the whole process.</summary>

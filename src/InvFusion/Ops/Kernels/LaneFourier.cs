@@ -1,10 +1,11 @@
+using System.Numerics;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 
 namespace InvFusion.Ops.Kernels;
 
 /// <summary>
-/// Fourier transforms of n points, n a power of two, sixteen signals at once: a point is a <see cref="ComplexLanes"/>, so every step works on whole vectors.
+/// Fourier transforms of n points, n a power of two, a vector of signals at once: a point is a <see cref="ComplexLanes{T}"/>, so every step works on whole vectors.
 /// Spectra stay in the order that the steps leave them in. None is normalised.
 /// </summary>
 /// <remarks>
@@ -12,21 +13,23 @@ namespace InvFusion.Ops.Kernels;
 /// a canvas of 2n with nothing in its second half has as its spectrum at 2k the transform of the n points, and at 2k + 1 that of the points times
 /// <see cref="Twist"/>.
 /// </remarks>
-internal readonly unsafe struct LaneFourier
+/// <typeparam name="T">float or double.</typeparam>
+internal readonly unsafe struct LaneFourier<T>
+    where T : unmanaged, IFloatingPointIeee754<T>
 {
-    private const int Longest = 128;
+    private const int Longest = 256;
 
     // One plan for each length, kept for good: a kernel holds nothing but pointers.
-    private static readonly LaneFourier[] Plans = [.. Enumerable.Range(0, 8).Select(log => new LaneFourier(1 << log))];
+    private static readonly LaneFourier<T>[] Plans = [.. Enumerable.Range(0, 9).Select(log => new LaneFourier<T>(1 << log))];
 
-    private readonly float* _twiddles; // [n/4, 3, 2]: w^j, w^2j, w^3j with w = e^(-2πi/n)
+    private readonly T* _twiddles; // [n/4, 3, 2]: w^j, w^2j, w^3j with w = e^(-2πi/n)
 
     private LaneFourier(int length)
     {
         Length = length;
         Order = (int*)NativeMemory.Alloc((nuint)length, sizeof(int));
-        Twist = (float*)NativeMemory.Alloc((nuint)(2 * length), sizeof(float));
-        _twiddles = (float*)NativeMemory.Alloc((nuint)(6 * Math.Max(1, length / 4)), sizeof(float));
+        Twist = (T*)NativeMemory.Alloc((nuint)(2 * length), (nuint)sizeof(T));
+        _twiddles = (T*)NativeMemory.Alloc((nuint)(6 * Math.Max(1, length / 4)), (nuint)sizeof(T));
         for (var k = 0; k < length; k++)
         {
             Order[k] = Frequency(k, length);
@@ -44,10 +47,10 @@ internal readonly unsafe struct LaneFourier
     public int* Order { get; }
 
     /// <summary>e^(-πik/n) for each point k, real part before imaginary part.</summary>
-    public float* Twist { get; }
+    public T* Twist { get; }
 
     /// <summary>The plan for a length; false where there is none.</summary>
-    public static bool TryGet(int length, out LaneFourier plan)
+    public static bool TryGet(int length, out LaneFourier<T> plan)
     {
         var fits = length is >= 1 and <= Longest && int.IsPow2(length);
         plan = fits ? Plans[int.Log2(length)] : default;
@@ -56,19 +59,19 @@ internal readonly unsafe struct LaneFourier
 
     /// <summary>Σ x e^(-2πi jk/n), in place, points to a spectrum.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public void Forward(float* points)
+    public void Forward(T* points)
     {
-        var end = points + Length * ComplexLanes.Size;
+        var end = points + Length * ComplexLanes<T>.Size;
         var span = Length;
         for (; span >= 4; span /= 4)
         {
-            var (part, block) = (span / 4 * ComplexLanes.Size, span * ComplexLanes.Size);
+            var (part, block) = (span / 4 * ComplexLanes<T>.Size, span * ComplexLanes<T>.Size);
             for (var p = points; p < end; p += block)
                 Split(p, part);
             for (var j = 1; j < span / 4; j++)
             {
                 var twiddles = _twiddles + 6 * j * (Length / span);
-                for (var p = points + j * ComplexLanes.Size; p < end; p += block)
+                for (var p = points + j * ComplexLanes<T>.Size; p < end; p += block)
                     Split(p, part, twiddles);
             }
         }
@@ -78,9 +81,9 @@ internal readonly unsafe struct LaneFourier
 
     /// <summary>Σ X e^(2πi jk/n), in place, a spectrum to points.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public void Inverse(float* points)
+    public void Inverse(T* points)
     {
-        var end = points + Length * ComplexLanes.Size;
+        var end = points + Length * ComplexLanes<T>.Size;
         var span = 4;
         if (int.IsOddInteger(int.Log2(Length)))
         {
@@ -89,91 +92,98 @@ internal readonly unsafe struct LaneFourier
         }
         for (; span <= Length; span *= 4)
         {
-            var (part, block) = (span / 4 * ComplexLanes.Size, span * ComplexLanes.Size);
+            var (part, block) = (span / 4 * ComplexLanes<T>.Size, span * ComplexLanes<T>.Size);
             for (var p = points; p < end; p += block)
                 Join(p, part);
             for (var j = 1; j < span / 4; j++)
             {
                 var twiddles = _twiddles + 6 * j * (Length / span);
-                for (var p = points + j * ComplexLanes.Size; p < end; p += block)
+                for (var p = points + j * ComplexLanes<T>.Size; p < end; p += block)
                     Join(p, part, twiddles);
             }
         }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Pairs(float* points, float* end)
+    private static void Pairs(T* points, T* end)
     {
-        for (var p = points; p < end; p += 2 * ComplexLanes.Size)
+        for (var p = points; p < end; p += 2 * ComplexLanes<T>.Size)
         {
-            ComplexLanes a = ComplexLanes.Load(p),
-                b = ComplexLanes.Load(p + ComplexLanes.Size);
+            ComplexLanes<T> a = ComplexLanes<T>.Load(p),
+                b = ComplexLanes<T>.Load(p + ComplexLanes<T>.Size);
             (a + b).Store(p);
-            (a - b).Store(p + ComplexLanes.Size);
+            (a - b).Store(p + ComplexLanes<T>.Size);
         }
     }
 
     // Sums and differences are named by the points they come from.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Split(float* p, int part)
+    private static void Split(T* p, int part)
     {
-        ComplexLanes a = ComplexLanes.Load(p),
-            b = ComplexLanes.Load(p + part),
-            c = ComplexLanes.Load(p + 2 * part),
-            d = ComplexLanes.Load(p + 3 * part);
-        ComplexLanes ac = a + c,
+        ComplexLanes<T> a = ComplexLanes<T>.Load(p),
+            b = ComplexLanes<T>.Load(p + part),
+            c = ComplexLanes<T>.Load(p + 2 * part),
+            d = ComplexLanes<T>.Load(p + 3 * part);
+        ComplexLanes<T> ac = a + c,
             bd = b + d,
             other = a - c,
             turned = b - d;
         (ac + bd).Store(p);
-        ComplexLanes.MinusI(other, turned).Store(p + part);
+        ComplexLanes<T>.MinusI(other, turned).Store(p + part);
         (ac - bd).Store(p + 2 * part);
-        ComplexLanes.PlusI(other, turned).Store(p + 3 * part);
+        ComplexLanes<T>.PlusI(other, turned).Store(p + 3 * part);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Split(float* p, int part, float* twiddles)
+    private static void Split(T* p, int part, T* twiddles)
     {
-        ComplexLanes a = ComplexLanes.Load(p),
-            b = ComplexLanes.Load(p + part),
-            c = ComplexLanes.Load(p + 2 * part),
-            d = ComplexLanes.Load(p + 3 * part);
-        ComplexLanes ac = a + c,
+        ComplexLanes<T> a = ComplexLanes<T>.Load(p),
+            b = ComplexLanes<T>.Load(p + part),
+            c = ComplexLanes<T>.Load(p + 2 * part),
+            d = ComplexLanes<T>.Load(p + 3 * part);
+        ComplexLanes<T> ac = a + c,
             bd = b + d,
             other = a - c,
             turned = b - d;
         (ac + bd).Store(p);
-        ComplexLanes.MinusI(other, turned).Times(twiddles).Store(p + part);
+        ComplexLanes<T>.MinusI(other, turned).Times(twiddles).Store(p + part);
         (ac - bd).Times(twiddles + 2).Store(p + 2 * part);
-        ComplexLanes.PlusI(other, turned).Times(twiddles + 4).Store(p + 3 * part);
+        ComplexLanes<T>.PlusI(other, turned).Times(twiddles + 4).Store(p + 3 * part);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Join(float* p, int part) =>
-        Merge(p, part, ComplexLanes.Load(p), ComplexLanes.Load(p + part), ComplexLanes.Load(p + 2 * part), ComplexLanes.Load(p + 3 * part));
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Join(float* p, int part, float* twiddles) =>
+    private static void Join(T* p, int part) =>
         Merge(
             p,
             part,
-            ComplexLanes.Load(p),
-            ComplexLanes.Load(p + part).TimesConjugate(twiddles),
-            ComplexLanes.Load(p + 2 * part).TimesConjugate(twiddles + 2),
-            ComplexLanes.Load(p + 3 * part).TimesConjugate(twiddles + 4)
+            ComplexLanes<T>.Load(p),
+            ComplexLanes<T>.Load(p + part),
+            ComplexLanes<T>.Load(p + 2 * part),
+            ComplexLanes<T>.Load(p + 3 * part)
         );
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Merge(float* p, int part, ComplexLanes a, ComplexLanes b, ComplexLanes c, ComplexLanes d)
+    private static void Join(T* p, int part, T* twiddles) =>
+        Merge(
+            p,
+            part,
+            ComplexLanes<T>.Load(p),
+            ComplexLanes<T>.Load(p + part).TimesConjugate(twiddles),
+            ComplexLanes<T>.Load(p + 2 * part).TimesConjugate(twiddles + 2),
+            ComplexLanes<T>.Load(p + 3 * part).TimesConjugate(twiddles + 4)
+        );
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Merge(T* p, int part, ComplexLanes<T> a, ComplexLanes<T> b, ComplexLanes<T> c, ComplexLanes<T> d)
     {
-        ComplexLanes ac = a + c,
+        ComplexLanes<T> ac = a + c,
             bd = b + d,
             other = a - c,
             turned = b - d;
         (ac + bd).Store(p);
-        ComplexLanes.PlusI(other, turned).Store(p + part);
+        ComplexLanes<T>.PlusI(other, turned).Store(p + part);
         (ac - bd).Store(p + 2 * part);
-        ComplexLanes.MinusI(other, turned).Store(p + 3 * part);
+        ComplexLanes<T>.MinusI(other, turned).Store(p + 3 * part);
     }
 
     // Each step spreads the frequencies over its parts by their lowest digit: the place's digits, turned round.
@@ -191,6 +201,6 @@ internal readonly unsafe struct LaneFourier
         return frequency;
     }
 
-    private static void Put(float* to, int k, int n) =>
-        (to[0], to[1]) = ((float)Math.Cos(2 * Math.PI * k / n), (float)-Math.Sin(2 * Math.PI * k / n));
+    private static void Put(T* to, int k, int n) =>
+        (to[0], to[1]) = (T.CreateTruncating(Math.Cos(2 * Math.PI * k / n)), T.CreateTruncating(-Math.Sin(2 * Math.PI * k / n)));
 }

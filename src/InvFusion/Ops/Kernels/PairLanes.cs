@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using ComplexLanes = InvFusion.Ops.Kernels.ComplexLanes<float>;
 
 namespace InvFusion.Ops.Kernels;
 
