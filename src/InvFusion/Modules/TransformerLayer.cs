@@ -63,12 +63,7 @@ public sealed class TransformerBlocks : nn.Module
     /// <summary>Applies both blocks to tokens <c>[B, h, w, d]</c>.</summary>
     public Tensor Forward(Tensor tokens, Tensor positions, JointFeatures joint, LayerContext context)
     {
-        if (
-            !training
-            && FusedKernels.TakeWithoutGraph(FusedKernel.Norm | FusedKernel.Attention, tokens, context.Condition)
-            && tokens.dtype == ScalarType.Float32
-            && _selfAttention.CanFuse(tokens)
-        )
+        if (!training && Fuses(tokens, context.Condition, context.ComputeType) && _selfAttention.CanFuse(tokens))
         {
             using var delta = _selfAttention.Fused(tokens, positions, context.Condition, joint, context.ComputeType);
             return _feedForward.FusedAfter(tokens, delta, context.Condition, context.ComputeType);
@@ -76,6 +71,12 @@ public sealed class TransformerBlocks : nn.Module
         using var attended = _selfAttention.Forward(tokens, positions, context.Condition, joint, context.ComputeType);
         return _feedForward.call(attended, context.Condition, context.ComputeType);
     }
+
+    /// <summary>Whether a layer takes the fused form of its blocks, where the attention has room for the tokens.</summary>
+    internal static bool Fuses(Tensor tokens, Tensor condition, ScalarType dtype) =>
+        FusedKernels.TakeWithoutGraph(FusedKernel.Norm | FusedKernel.Attention, tokens, condition)
+        && tokens.dtype == ScalarType.Float32
+        && dtype is ScalarType.Float32 or ScalarType.BFloat16;
 }
 
 /// <summary>What a layer is made of.</summary>

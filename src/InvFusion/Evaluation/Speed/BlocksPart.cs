@@ -1,7 +1,6 @@
 using InvFusion.Models;
 using InvFusion.Modules;
 using InvFusion.Ops;
-using InvFusion.Ops.Kernels;
 using static TorchSharp.torch;
 
 namespace InvFusion.Evaluation.Speed;
@@ -76,10 +75,6 @@ internal static class BlocksPart
         );
     }
 
-    // What TransformerBlocks asks, which runs both blocks at once; here each is by itself.
-    private static bool Fuses(Tensor tokens, Tensor condition) =>
-        FusedKernels.TakeWithoutGraph(FusedKernel.Norm | FusedKernel.Attention, tokens, condition);
-
     private static Tensor Attend(
         SelfAttentionBlock block,
         Tensor tokens,
@@ -88,12 +83,14 @@ internal static class BlocksPart
         JointFeatures joint,
         ScalarType type
     ) =>
-        Fuses(tokens, condition) && block.CanFuse(tokens)
+        TransformerBlocks.Fuses(tokens, condition, type) && block.CanFuse(tokens)
             ? block.Fused(tokens, positions, condition, joint, type)
             : block.Forward(tokens, positions, condition, joint, type);
 
     private static Tensor Feed(FeedForwardBlock block, Tensor tokens, Tensor delta, Tensor condition, ScalarType type) =>
-        Fuses(tokens, condition) ? block.FusedAfter(tokens, delta, condition, type) : block.call(tokens, condition, type);
+        TransformerBlocks.Fuses(tokens, condition, type)
+            ? block.FusedAfter(tokens, delta, condition, type)
+            : block.call(tokens, condition, type);
 
     private static IEnumerable<int> Kernels(LevelConfiguration level, int side)
     {
