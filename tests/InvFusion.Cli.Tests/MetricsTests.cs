@@ -208,10 +208,10 @@ public sealed class MetricsTests(CliWorld world)
         (await world.Run("metrics ref set.ifds -o drawn.npz --detector small --quiet")).Expect(0);
         (
             await world.Run(
-                "metrics gen-uncond --net model.safetensors --ref drawn.npz --metrics fd_small,kid_small --num 3 --steps 2 --precision fp32 --outdir drawn --quiet"
+                "metrics gen-uncond --net model.safetensors --ref drawn.npz --metrics fd_small,kid_small --num 3 --steps 2 --precision fp32 --outdir drawn-scores --quiet"
             )
         ).Expect(0);
-        var used = ResultManifest.Load(world.At("drawn/metrics.manifest.json"));
+        var used = ResultManifest.Load(world.At("drawn-scores/metrics.manifest.json"));
         Assert.Null(used.Images);
         Assert.Equal(
             ["model model.safetensors", "reference drawn.npz", "weights small fd-small.safetensors"],
