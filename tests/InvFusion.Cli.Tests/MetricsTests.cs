@@ -218,7 +218,7 @@ public sealed class MetricsTests(CliWorld world)
             used.Files.Select(f => $"{f.Role} {f.Name}")
         );
         Assert.Equal(UsedFile.Of("reference", world.At("drawn.npz")), used.Files[1]);
-        var rows = File.ReadAllLines(world.At("drawn/metrics.md"))[2..];
+        var rows = File.ReadAllLines(world.At("drawn-scores/metrics.md"))[2..];
         Assert.Equal(2, rows.Length);
         Assert.All(rows, row => Assert.Contains("| none: needs two images in each of 10 groups", row, StringComparison.Ordinal));
     }
