@@ -106,6 +106,26 @@ public sealed class MethodTests(CliWorld world)
     }
 
     [Fact]
+    public async Task TheBenchOfPrecisionsWritesATable()
+    {
+        const string Command = "bench precision set.ifds --model model.safetensors --steps 2 --quiet -d box:0,0,8,16 sr:2";
+        var result = (await world.Run($"{Command} --num 2 --out precisions")).Expect(0);
+        var rows = result.Output.Trim().Split('\n')[2..];
+        Assert.Equal(result.Output, File.ReadAllText(world.At("precisions/precision.md")));
+        Assert.Equal(2, rows.Length);
+        Assert.All(
+            rows,
+            row =>
+            {
+                var decibels = row.Split('|')[3..6].Select(cell => double.Parse(cell.Trim().Split(' ')[0])).ToArray();
+                Assert.True(decibels[0] > decibels[1] + 3); // nearer to each other than to the truth
+                Assert.Equal(decibels[1], decibels[2], 1.0);
+            }
+        );
+        (await world.Run($"{Command} --num 999 --out not-made")).Expect(3).ExpectOneErrorLine("--num");
+    }
+
+    [Fact]
     public async Task TheBenchOfKnownPosteriorsWritesTablesAndAPlot()
     {
         var result = (

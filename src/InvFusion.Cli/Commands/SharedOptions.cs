@@ -134,7 +134,7 @@ internal sealed class SharedOptions
     {
         StartTorch(parsed, ranks);
         var device = Device(parsed, ranks);
-        var type = ComputePrecision.Parse(parsed.GetValue(Precision)!, device);
+        var type = ComputePrecision.Parse(parsed.GetValue(Precision) ?? "auto", device); // a command may not have the option
         var network = NetworkFile.Load(ModelCatalog.Resolve(name, option));
         network.ComputeType = type;
         return network.to(device);
