@@ -1,3 +1,4 @@
+using System.Runtime.Intrinsics;
 using static TorchSharp.torch;
 
 namespace InvFusion.Ops.Kernels;
@@ -31,11 +32,14 @@ public enum FusedKernel
 /// <summary>Which kernels are in use, for the whole process.</summary>
 public static class FusedKernels
 {
-    /// <summary>All at first, or what the environment variable INVFUSION_FUSED names (<c>none</c>, or names with commas between).</summary>
+    /// <summary>
+    /// All at first (none on a processor without vectors of eight numbers, where libtorch is faster), or what the environment variable INVFUSION_FUSED names
+    /// (<c>none</c>, or names with commas between).
+    /// </summary>
     public static FusedKernel Enabled { get; set; } =
-        Enum.TryParse<FusedKernel>(Environment.GetEnvironmentVariable("INVFUSION_FUSED"), ignoreCase: true, out var chosen)
-            ? chosen
-            : FusedKernel.All;
+        Enum.TryParse<FusedKernel>(Environment.GetEnvironmentVariable("INVFUSION_FUSED"), ignoreCase: true, out var chosen) ? chosen
+        : Vector256.IsHardwareAccelerated ? FusedKernel.All
+        : FusedKernel.None;
 
     /// <summary>Whether a kernel is in use and can take a tensor: on the CPU, float32 or bfloat16.</summary>
     internal static bool Take(FusedKernel kernel, Tensor tensor) =>
