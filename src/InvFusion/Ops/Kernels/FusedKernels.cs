@@ -33,7 +33,7 @@ public enum FusedKernel
 public static class FusedKernels
 {
     /// <summary>
-    /// All at first (none on a processor without vectors of eight numbers, where libtorch is faster), or what the environment variable INVFUSION_FUSED names
+    /// All at first (none on a processor without vectors of eight numbers, for which they are not made), or what the environment variable INVFUSION_FUSED names
     /// (<c>none</c>, or names with commas between).
     /// </summary>
     public static FusedKernel Enabled { get; set; } =
