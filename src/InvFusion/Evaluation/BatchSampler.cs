@@ -8,6 +8,27 @@ namespace InvFusion.Evaluation;
 /// <summary>Draws one sample for each image of a batch, each with its own operator, measurement and class.</summary>
 internal static class BatchSampler
 {
+    /// <summary>Restores a degraded batch: one sample for each image with the seed of its own, in the current dispose scope; the caller owns them.</summary>
+    /// <param name="contestant">Model and method.</param>
+    /// <param name="batch">The images.</param>
+    /// <param name="op">The batch's operator, or one that stands for it.</param>
+    /// <param name="options">Noise and device.</param>
+    /// <param name="progress">Told after every evaluation.</param>
+    /// <param name="cancellation">Ends the work.</param>
+    public static SamplingResult Restore(
+        Contestant contestant,
+        DegradedImages.Batch batch,
+        LinearOperator op,
+        ComparisonOptions options,
+        IProgress<SamplingProgress>? progress,
+        CancellationToken cancellation
+    )
+    {
+        var noise = new SampleNoise(batch.Seeds, options.Device) { What = "image", First = batch.First };
+        var problem = new InverseProblem(op, batch.Measurements, options.SigmaY);
+        return Sample(contestant, op.Image, noise, problem, labels: null, progress, cancellation);
+    }
+
     /// <summary>Draws the samples, in the current dispose scope; the caller owns them.</summary>
     /// <param name="contestant">Model and method.</param>
     /// <param name="image">Shape of an image.</param>

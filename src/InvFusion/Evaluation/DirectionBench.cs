@@ -72,7 +72,7 @@ public sealed class DirectionBench
         {
             cancellation.ThrowIfCancellationRequested();
             using var inner = NewDisposeScope();
-            var (error, own) = Restore(batch, degraded.Shape);
+            var (error, own) = Restore(batch);
             var lengths = own.norm(2); // s_k
             var along = bmm(own / lengths.unsqueeze(-1).clamp_min(1e-20), error.unsqueeze(-1)).squeeze(-1).square();
             var power = error.square().sum(1);
@@ -116,12 +116,10 @@ public sealed class DirectionBench
     }
 
     // e = x - E[x|y], [B, N], and the directions [B, K, N] of a batch.
-    private (Tensor Error, Tensor Directions) Restore(DegradedImages.Batch batch, ImageShape shape)
+    private (Tensor Error, Tensor Directions) Restore(DegradedImages.Batch batch)
     {
         using var scope = NewDisposeScope();
-        var noise = new SampleNoise(batch.Seeds, _options.Device) { What = "image", First = batch.First };
-        var problem = new InverseProblem(batch.Operator, batch.Measurements, _options.SigmaY);
-        var result = BatchSampler.Sample(_contestant, shape, noise, problem, labels: null, progress: null, CancellationToken.None);
+        var result = BatchSampler.Restore(_contestant, batch, batch.Operator, _options, progress: null, CancellationToken.None);
         result.ThrowIfFailed();
         var error = (batch.Truth - result.Images).flatten(1).to_type(ScalarType.Float64);
         var directions = result.Directions!.flatten(2).to_type(ScalarType.Float64);
@@ -138,7 +136,7 @@ public sealed class DirectionBench
         foreach (var batch in degraded.Read(count, new SingleProcess()))
         {
             cancellation.ThrowIfCancellationRequested();
-            var (error, directions) = Restore(batch, degraded.Shape);
+            var (error, directions) = Restore(batch);
             directions.Dispose();
             errors.Add(error);
             done(batch.First + batch.Size);

@@ -98,7 +98,7 @@ public sealed class MethodComparison
             using var op = new CountingOperator(batch.Operator);
             var told = new Progress(batch, wanted, contestant.Evaluations, progress);
             var clock = Stopwatch.StartNew();
-            using var result = Sample(contestant, op, batch, told, cancellation);
+            using var result = BatchSampler.Restore(contestant, batch, op, _options, told, cancellation);
             var restored = project ? MeasurementProjection.Apply(op, result.Images, batch.Measurements) : result.Images;
             var seconds = clock.Elapsed.TotalSeconds;
             scores.Add(batch, restored, _baseline.AsSpan(batch.First, batch.Size), seconds, op, result.Failures);
@@ -134,19 +134,6 @@ public sealed class MethodComparison
         }
         _ranks.Reduce(all, Reduction.Sum); // the others have left 0 there
         return (scores.Row(Named("", label, 0), _ranks), all);
-    }
-
-    private SamplingResult Sample(
-        Contestant c,
-        LinearOperator op,
-        DegradedImages.Batch batch,
-        IProgress<SamplingProgress> progress,
-        CancellationToken cancellation
-    )
-    {
-        var noise = new SampleNoise(batch.Seeds, _options.Device) { What = "image", First = batch.First };
-        var problem = new InverseProblem(op, batch.Measurements, _options.SigmaY);
-        return BatchSampler.Sample(c, _images.Shape, noise, problem, labels: null, progress, cancellation);
     }
 
     private ComparisonRow Named(string model, string method, int evaluations) =>

@@ -1,7 +1,6 @@
 using System.Globalization;
 using InvFusion.Data;
 using InvFusion.Degradations;
-using InvFusion.Diffusion;
 using InvFusion.Distributed;
 using static TorchSharp.torch;
 
@@ -38,8 +37,8 @@ public static class PrecisionBench
         foreach (var batch in degraded.Read(options.Count, new SingleProcess()))
         {
             using var scope = NewDisposeScope();
-            Tensor one = Sample(contestant, ScalarType.Float32, batch, degraded.Shape, options, cancellation),
-                other = Sample(contestant, ScalarType.BFloat16, batch, degraded.Shape, options, cancellation);
+            Tensor one = Sample(contestant, ScalarType.Float32, batch, options, cancellation),
+                other = Sample(contestant, ScalarType.BFloat16, batch, options, cancellation);
             for (var i = 0; i < batch.Size; i++)
             {
                 between.Add(Decibels(one[i], other[i]));
@@ -59,7 +58,6 @@ public static class PrecisionBench
         Contestant contestant,
         ScalarType type,
         DegradedImages.Batch batch,
-        ImageShape shape,
         ComparisonOptions options,
         CancellationToken cancellation
     )
@@ -68,9 +66,7 @@ public static class PrecisionBench
         contestant.Network.ComputeType = type;
         try
         {
-            var noise = new SampleNoise(batch.Seeds, options.Device) { What = "image", First = batch.First };
-            var problem = new InverseProblem(batch.Operator, batch.Measurements, options.SigmaY);
-            var result = BatchSampler.Sample(contestant, shape, noise, problem, labels: null, progress: null, cancellation);
+            var result = BatchSampler.Restore(contestant, batch, batch.Operator, options, progress: null, cancellation);
             result.ThrowIfFailed();
             return result.Images;
         }
