@@ -149,7 +149,10 @@ public sealed class SelfAttentionBlock : nn.Module
     private (Tensor FromTokens, Tensor? FromFeatures) Projections(Tensor tokens, Tensor condition, JointFeatures joint, ScalarType dtype)
     {
         var u = _norm.call(tokens, condition, dtype);
-        var fromTokens = nn.functional.linear(u, _fromTokens.Get(_scale, dtype, type => FromTokens(joint.Kind).to_type(type)));
+        var fromTokens =
+            joint.Kind == JointKind.None || _jointKeyProj is null
+                ? _qkvProj.call(u)
+                : nn.functional.linear(u, _fromTokens.Get(_scale, dtype, type => FromTokens().to_type(type)));
         if (joint.Kind != JointKind.Given || _jointKeyProj is null)
             return (fromTokens, null);
         var g = _jointNorm!.call(joint.Tokens!, condition, dtype);
@@ -157,10 +160,7 @@ public sealed class SelfAttentionBlock : nn.Module
     }
 
     // The projections of u side by side: one product instead of two or four, and none of [u, g] joined.
-    private Tensor FromTokens(JointKind kind) =>
-        _jointKeyProj is not null && kind != JointKind.None
-            ? cat([_qkvProj.Weight, _jointKeyProj.Weight.narrow(1, 0, _qkvProj.Weight.shape[1])], 0)
-            : _qkvProj.Weight;
+    private Tensor FromTokens() => cat([_qkvProj.Weight, _jointKeyProj!.Weight.narrow(1, 0, _qkvProj.Weight.shape[1])], 0);
 
     private Tensor FromFeatures()
     {
