@@ -42,7 +42,7 @@ public sealed class MaskOperator : LinearOperator
         var grid = fusion.Grid;
         if (new ImageShape(grid.Channels, grid.Height, grid.Width) != Image || _mask.device_type != TorchSharp.DeviceType.CPU)
             return false;
-        MaskFusion.Run(
+        var work = new MaskFusion(
             grid,
             TensorMemory.Floats(fusion.Tokens),
             TensorMemory.Floats(fusion.Measurements),
@@ -52,6 +52,7 @@ public sealed class MaskOperator : LinearOperator
             fusion.Mix,
             TensorMemory.Floats(fusion.Output)
         );
+        CpuTeam.For(grid.Batch * grid.Rows, 1, work);
         return true;
     }
 
