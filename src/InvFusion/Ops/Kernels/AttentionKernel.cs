@@ -88,8 +88,7 @@ internal static unsafe class AttentionKernel
                 {
                     for (var i = 0; i < groups * window.Lines; i++)
                         window.Mask(scores + q * scoreStride + i * lineScores, q, i % window.Lines);
-                    var sum = AttentionTile.Exponentials(scores + q * scoreStride, vectors * Lanes.Width).Sum;
-                    turned[q] = 1 / sum; // the queries are not needed any more
+                    turned[q] = 1 / AttentionTile.Exponentials(scores + q * scoreStride, vectors * Lanes.Width); // the queries are not needed any more
                 }
                 for (var i = 0; i < groups * window.Lines; i++)
                     if ((i < window.Lines ? projections.Ordinary : projections.Extra).Value.Given)

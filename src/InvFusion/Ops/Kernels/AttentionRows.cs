@@ -21,13 +21,18 @@ internal readonly unsafe partial struct AttentionRows(AttentionShape shape, floa
     /// <param name="rest">Added to it first, or null.</param>
     /// <param name="token">Its place on the grid.</param>
     /// <param name="to">Receives it; room for e and one vector more.</param>
-    /// <returns>√s/‖x‖, by which it was multiplied.</returns>
     [SkipLocalsInit]
-    public float Turn<T>(T* from, T* rest, int token, float* to)
+    public void Turn<T>(T* from, T* rest, int token, float* to)
         where T : unmanaged, ILane<T>
     {
         if (shape.Quarter % Lanes.Width == 0)
-            return rest == null ? TurnWhole(from, token, to) : TurnSum(from, rest, token, to);
+        {
+            if (rest == null)
+                TurnWhole(from, token, to);
+            else
+                TurnSum(from, rest, token, to);
+            return;
+        }
         var x = stackalloc float[MostChannels];
         var (width, quarter) = (shape.HeadWidth, shape.Quarter);
         var squares = Vector512<float>.Zero;
@@ -59,11 +64,10 @@ internal readonly unsafe partial struct AttentionRows(AttentionShape shape, floa
             (factor * Vector512.Load(x + i)).Store(to + i);
         for (var i = width; i < shape.Padded; i++)
             to[i] = 0;
-        return factor;
     }
 
     // The same where every part is of whole vectors, as with the usual 64 channels: nothing goes through memory.
-    private float TurnWhole<T>(T* from, int token, float* to)
+    private void TurnWhole<T>(T* from, int token, float* to)
         where T : unmanaged, ILane<T>
     {
         var (width, quarter) = (shape.HeadWidth, shape.Quarter);
@@ -88,17 +92,16 @@ internal readonly unsafe partial struct AttentionRows(AttentionShape shape, floa
         }
         for (var i = 2 * quarter; i < width; i += Lanes.Width)
             (T.Load(from + i) * by).Store(to + i);
-        return factor;
     }
 
     [SkipLocalsInit]
-    private float TurnSum<T>(T* from, T* rest, int token, float* to)
+    private void TurnSum<T>(T* from, T* rest, int token, float* to)
         where T : unmanaged, ILane<T>
     {
         var x = stackalloc float[MostChannels];
         for (var i = 0; i < shape.HeadWidth; i += Lanes.Width)
             (T.Load(from + i) + T.Load(rest + i)).Store(x + i);
-        return TurnWhole((Float32Lane*)x, token, to);
+        TurnWhole((Float32Lane*)x, token, to);
     }
 
     /// <summary>All keys of a group, line by line and in a line channel by channel: <c>[lines, padded e, line stride]</c>; what is behind a line is 0.</summary>

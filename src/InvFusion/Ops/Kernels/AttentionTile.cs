@@ -167,14 +167,13 @@ internal static unsafe class AttentionTile
     }
 
     /// <summary>Turns a row of logits into e^(logit - largest), in place.</summary>
-    /// <returns>The largest, and the sum.</returns>
-    public static (float Largest, float Sum) Exponentials(float* row, int length)
+    /// <returns>Their sum.</returns>
+    public static float Exponentials(float* row, int length)
     {
         var largest = Vector512.Load(row);
         for (var i = Lanes.Width; i < length; i += Lanes.Width)
             largest = Vector512.MaxNative(largest, Vector512.Load(row + i));
-        var top = Highest(largest);
-        var shift = Vector512.Create(top);
+        var shift = Vector512.Create(Highest(largest));
         var sum = Vector512<float>.Zero;
         for (var i = 0; i < length; i += Lanes.Width)
         {
@@ -182,7 +181,7 @@ internal static unsafe class AttentionTile
             e.Store(row + i);
             sum += e;
         }
-        return (top, Vector512.Sum(sum));
+        return Vector512.Sum(sum);
     }
 
     private static float Highest(Vector512<float> x)

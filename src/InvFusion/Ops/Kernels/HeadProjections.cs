@@ -47,7 +47,7 @@ internal readonly unsafe struct HeadTurns(AttentionShape shape, float* cos, long
 {
     /// <summary>From a table.</summary>
     public HeadTurns(AttentionShape shape, RopeTable rope, float* scale)
-        : this(shape, rope.Cos(0, 0), rope.SinOffset, rope.Stride, scale) { }
+        : this(shape, rope.Cosines, rope.SinOffset, rope.Stride, scale) { }
 
     /// <summary>Sizes.</summary>
     public AttentionShape Shape => shape;

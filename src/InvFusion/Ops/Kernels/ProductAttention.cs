@@ -47,7 +47,7 @@ internal static unsafe class ProductAttention
                     Lanes.LoadFew(at + i, length - i).Store(row + i);
                     new Span<float>(row + length, padded - length).Fill(float.NegativeInfinity);
                 }
-                var by = Vector512.Create(1 / AttentionTile.Exponentials(row, padded).Sum);
+                var by = Vector512.Create(1 / AttentionTile.Exponentials(row, padded));
                 for (i = 0; i + Lanes.Width <= length; i += Lanes.Width)
                     Bfloat16Lane.Store(at + i, Vector512.Load(row + i) * by);
                 if (i < length)

@@ -10,6 +10,9 @@ internal sealed class RmsNormFunction : autograd.SingleTensorFunction<RmsNormFun
     // Each piece of rows sums its own share of the scale's gradient: their number must not depend on the threads, or the sums would.
     private const int Pieces = 16;
 
+    [ThreadStatic]
+    private static Scratch? _scratch;
+
     /// <inheritdoc/>
     public override string Name => nameof(RmsNormFunction);
 
@@ -80,7 +83,7 @@ internal sealed class RmsNormFunction : autograd.SingleTensorFunction<RmsNormFun
     {
         public void Run(int start, int end)
         {
-            var scaled = (float*)System.Runtime.InteropServices.NativeMemory.Alloc((nuint)Lanes.Padded(width) * sizeof(float));
+            var scaled = Scratch.Floats(ref _scratch, Lanes.Padded(width));
             for (var item = start; item < end; item++)
             {
                 var (s, piece) = (item / pieces, item % pieces);
@@ -91,7 +94,6 @@ internal sealed class RmsNormFunction : autograd.SingleTensorFunction<RmsNormFun
                     Row(x + at, scale + (long)s * width, gradient + at, scaled, toX + at, toScale + (long)item * width);
                 }
             }
-            System.Runtime.InteropServices.NativeMemory.Free(scaled);
         }
 
         private void Row(float* from, float* by, T* dy, float* scaled, float* to, float* sums)

@@ -16,33 +16,24 @@ internal sealed unsafe class RopeTable
     {
         using var scope = NewDisposeScope();
         using var noGrad = no_grad();
-        (Heads, Quarter) = ((int)frequencies.shape[0], (int)frequencies.shape[1] * 2);
-        Length = (int)(positions.shape[0] * positions.shape[1]);
-        Stride = Lanes.Padded(Quarter);
+        var quarter = (int)frequencies.shape[1] * 2; // e/4
+        Stride = Lanes.Padded(quarter);
+        SinOffset = frequencies.shape[0] * positions.shape[0] * positions.shape[1] * Stride;
         var angles = AxialRope.Angles(positions, frequencies).flatten(0, 1).transpose(0, 1); // [h, w, n, e/4] → [n, L, e/4]
-        angles = nn.functional.pad(angles, [0, Stride - Quarter]);
-        _cos = (float*)NativeMemory.AlignedAlloc((nuint)(2L * Heads * Length * Stride * sizeof(float)), 64);
+        angles = nn.functional.pad(angles, [0, Stride - quarter]);
+        _cos = (float*)NativeMemory.AlignedAlloc((nuint)(2 * SinOffset * sizeof(float)), 64);
         Copy(angles.cos(), _cos);
-        Copy(angles.sin(), _cos + (long)Heads * Length * Stride);
+        Copy(angles.sin(), _cos + SinOffset);
     }
-
-    /// <summary>n.</summary>
-    public int Heads { get; }
-
-    /// <summary>L = h·w.</summary>
-    public int Length { get; }
-
-    /// <summary>e/4.</summary>
-    public int Quarter { get; }
 
     /// <summary>e/4 rounded up to whole vectors.</summary>
     public int Stride { get; }
 
-    /// <summary>Cosines of one head and token, <see cref="Stride"/> numbers.</summary>
-    public float* Cos(int head, int token) => _cos + ((long)head * Length + token) * Stride;
+    /// <summary>All cosines, <c>[n, L, <see cref="Stride"/>]</c>.</summary>
+    public float* Cosines => _cos;
 
     /// <summary>From a cosine to its sine.</summary>
-    public long SinOffset => (long)Heads * Length * Stride;
+    public long SinOffset { get; }
 
     // The graph of a pass may need it longer than whoever made it: the collector knows when nobody does.
     /// <summary>Releases the table.</summary>
