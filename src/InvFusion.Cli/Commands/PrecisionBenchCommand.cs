@@ -1,6 +1,5 @@
 using System.CommandLine;
 using InvFusion.Cli.Rendering;
-using InvFusion.Degradations;
 using InvFusion.Evaluation;
 using InvFusion.Formats.IO;
 
@@ -12,28 +11,16 @@ internal static class PrecisionBenchCommand
     public static Command Create()
     {
         var options = new SharedOptions();
-        var data = new Argument<string>("data") { Description = "Clean images: a prepared set, a folder or a zip" };
-        var count = new Option<int>("--num") { Description = "How many images, from the first on", DefaultValueFactory = _ => 50 };
-        var batch = new Option<int>("--batch")
-        {
-            Description = "Images that go through the network together",
-            DefaultValueFactory = _ => 25,
-        };
-        var degradations = new Option<string[]>("--degradation", "-d")
-        {
-            Description = "Degradations; several may follow",
-            AllowMultipleArgumentsPerToken = true,
-            Required = true,
-        };
+        var set = new DegradedSetOptions(options, count: 50, batch: 25);
         var command = new Command("precision", "PSNR of bfloat16 samples against float32 samples of the same random numbers")
         {
-            data,
-            degradations,
+            set.Data,
+            set.Degradations,
             options.Model,
             options.Steps,
             options.Noise,
-            count,
-            batch,
+            set.Count,
+            set.Batch,
             options.Seed,
             options.DeviceName,
             options.Threads,
@@ -44,19 +31,12 @@ internal static class PrecisionBenchCommand
             (parsed, cancellation) =>
             {
                 var reporter = new Reporter(parsed.GetValue(options.Quiet));
-                var specifications = parsed.GetValue(degradations)!.Select(DegradationSpec.Parse).ToArray();
+                var specifications = set.Specifications(parsed);
                 using var network = options.LoadModel(parsed);
-                using var images = ImageSets.OpenPictures(parsed.GetValue(data)!, network.Configuration);
+                using var images = ImageSets.OpenPictures(parsed.GetValue(set.Data)!, network.Configuration);
                 var folder = parsed.GetValue(options.Out)!;
                 OutputFolder.Require(folder);
-                var comparison = new ComparisonOptions
-                {
-                    Count = parsed.GetValue(count),
-                    BatchSize = parsed.GetValue(batch),
-                    Seed = parsed.GetValue(options.Seed),
-                    SigmaY = parsed.GetValue(options.Noise),
-                    Device = options.Device(parsed),
-                };
+                var comparison = set.Read(parsed);
                 var contestant = new Contestant("", network, "edm", new() { Steps = parsed.GetValue(options.Steps) }, Project: false);
                 var rows = new List<PrecisionRow>();
                 foreach (var specification in specifications)
