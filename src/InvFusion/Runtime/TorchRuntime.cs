@@ -65,13 +65,13 @@ public static partial class TorchRuntime
     }
 
     // OpenMP's threads wait for each other in a loop of milliseconds. Where other processes want the processors too, they wait for one that does not run, and
-    // everything is ten times slower; a short loop and then sleep costs next to nothing where nothing else runs. The user's own choice stays.
+    // everything is ten times slower; a loop about as long as the system takes to wake a thread, and then sleep, is good in both cases. The user's own choice stays.
     private static void WaitWithoutSpinning()
     {
         if (!OperatingSystem.IsLinux() || Environment.GetEnvironmentVariable("OMP_WAIT_POLICY") is not null)
             return;
         // Read by libgomp when it is loaded, from the environment of the process, which .NET's own setter does not touch.
-        _ = SetEnvironment("GOMP_SPINCOUNT", "1000", 0);
+        _ = SetEnvironment("GOMP_SPINCOUNT", "5000", 0);
     }
 
     [LibraryImport("libc", EntryPoint = "setenv", StringMarshalling = StringMarshalling.Utf8)]
