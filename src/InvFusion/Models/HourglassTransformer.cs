@@ -19,6 +19,7 @@ public sealed class HourglassTransformer : nn.Module
     private const double SigmaYUnit = 0.01;
 
     private readonly NetworkConfiguration _configuration;
+    private readonly ConditionCache _conditions;
 
     [ComponentName(Name = "patch_in")]
     private readonly TokenMerge _patchIn;
@@ -96,6 +97,7 @@ public sealed class HourglassTransformer : nn.Module
         _outNorm = new(c.Levels[0].Width);
         _patchOut = new(c.Levels[0].Width, c.Channels, c.Directions, c.Patch);
         RegisterComponents();
+        _conditions = new([.. modules().OfType<AdaptiveRmsNorm>()]);
     }
 
     private ModuleList<TransformerLayer> Layers(int level)
@@ -131,7 +133,8 @@ public sealed class HourglassTransformer : nn.Module
     {
         using var scope = NewDisposeScope();
         var (op, y) = (conditioning.Operator, conditioning.Measurements);
-        var context = new LayerContext(Condition(noise, conditioning), op, y, computeType, checkpoints);
+        var condition = _conditions.Get(noise, conditioning, () => Condition(noise, conditioning));
+        var context = new LayerContext(condition, op, y, computeType, checkpoints);
         var x = _patchIn.call(input.to_type(computeType)).to_type(ScalarType.Float32);
         var positions = new List<Tensor> { AxialRope.Positions((int)x.shape[1], (int)x.shape[2], x.device) };
         var skips = new List<Tensor>();
@@ -147,6 +150,13 @@ public sealed class HourglassTransformer : nn.Module
             x = Through(_upLevels[i], _splits[i].call(x, skips[i], computeType), positions[i], context);
         var pixels = _patchOut.call(_outNorm.call(x).to_type(computeType));
         return pixels.to_type(ScalarType.Float32).MoveToOuterDisposeScope();
+    }
+
+    /// <inheritdoc/>
+    protected override void Dispose(bool disposing)
+    {
+        _conditions.Dispose();
+        base.Dispose(disposing);
     }
 
     private static Tensor Through(ModuleList<TransformerLayer> layers, Tensor x, Tensor positions, LayerContext context)
