@@ -3,6 +3,7 @@ using System.Runtime.InteropServices;
 using InvFusion.Cli;
 using InvFusion.Cli.Commands;
 using InvFusion.Cli.Rendering;
+using InvFusion.Runtime;
 
 if (Environment.GetEnvironmentVariable("OMPI_COMM_WORLD_SIZE") is not null)
     Environment.SetEnvironmentVariable("TERM", "dumb"); // OpenMPI gives its ranks a terminal, and the lines of all would get its control codes
@@ -29,7 +30,9 @@ try
         EnableDefaultExceptionHandler = false,
         ProcessTerminationTimeout = TimeSpan.FromMinutes(5),
     };
-    return await parsed.InvokeAsync(invocation);
+    var code = await parsed.InvokeAsync(invocation);
+    TorchRuntime.Exit(code);
+    return code;
 }
 catch (Exception error)
 {
