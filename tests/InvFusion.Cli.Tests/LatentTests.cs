@@ -61,6 +61,9 @@ public sealed class LatentTests(CliWorld world)
         (await world.Run("compare set.ifds --model latent-run/network-ema.safetensors -d none --num 1 --out never"))
             .Expect(3)
             .ExpectOneErrorLine("network-ema|latents|restore --simulate");
+        (await world.Run("bench precision set.ifds --model latent-run/network-ema.safetensors -d none --num 1 --out never"))
+            .Expect(3)
+            .ExpectOneErrorLine("network-ema|latents|restore --simulate");
         (await world.Run("compare latents.ifds --model model.safetensors -d none --num 1 --out never"))
             .Expect(3)
             .ExpectOneErrorLine("latents.ifds|latents|pictures");

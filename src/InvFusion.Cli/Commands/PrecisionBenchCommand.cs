@@ -33,6 +33,7 @@ internal static class PrecisionBenchCommand
                 var reporter = new Reporter(parsed.GetValue(options.Quiet));
                 var specifications = set.Specifications(parsed);
                 using var network = options.LoadModel(parsed);
+                ImageSets.RequirePictures(parsed.GetValue(options.Model)!, network.Configuration);
                 using var images = ImageSets.OpenPictures(parsed.GetValue(set.Data)!, network.Configuration);
                 var folder = parsed.GetValue(options.Out)!;
                 OutputFolder.Require(folder);
