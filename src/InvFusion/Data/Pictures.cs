@@ -1,5 +1,6 @@
 using InvFusion.Degradations;
 using InvFusion.Imaging;
+using InvFusion.Runtime;
 using static TorchSharp.torch;
 
 namespace InvFusion.Data;
@@ -32,7 +33,7 @@ public static class Pictures
         ArgumentNullException.ThrowIfNull(image);
         using var scope = NewDisposeScope();
         var cpu = image.detach().cpu().to_type(ScalarType.Float32).clamp(-1, 1).contiguous();
-        return RgbImage.FromPlanar(cpu.data<float>().ToArray(), (int)image.shape[0], (int)image.shape[1], (int)image.shape[2]);
+        return RgbImage.FromPlanar(TensorMemory.Numbers<float>(cpu), (int)image.shape[0], (int)image.shape[1], (int)image.shape[2]);
     }
 
     /// <summary>A spread <c>[C, H, W]</c> as a heat map, the mean over channels, and its largest value.</summary>
@@ -41,7 +42,7 @@ public static class Pictures
         ArgumentNullException.ThrowIfNull(spread);
         using var scope = NewDisposeScope();
         var mean = spread.detach().cpu().mean([0]).contiguous();
-        var values = mean.data<float>().ToArray();
+        var values = TensorMemory.Numbers<float>(mean);
         var largest = values.Max();
         return (Colormap.Apply(values, (int)mean.shape[1], (int)mean.shape[0], 0, Math.Max(largest, 1e-3f)), largest);
     }

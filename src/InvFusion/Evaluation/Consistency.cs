@@ -1,4 +1,5 @@
 using InvFusion.Degradations;
+using InvFusion.Runtime;
 using static TorchSharp.torch;
 
 namespace InvFusion.Evaluation;
@@ -19,7 +20,7 @@ public static class Consistency
         var residual = (measurements - op.Apply(images.unsqueeze(1))).to_type(ScalarType.Float64); // [B, 1, O]
         var noise = op.NoiseVariance(images.device);
         var energy = where(noise > 0, residual.square(), zeros_like(residual)).sum([1, 2]);
-        return [.. (energy / noise.sum([1, 2]).clamp_min(1e-300)).sqrt().cpu().data<double>()];
+        return [.. TensorMemory.Numbers<double>((energy / noise.sum([1, 2]).clamp_min(1e-300)).sqrt().cpu())];
     }
 
     /// <summary>Σ(y - H x)² of each sample.</summary>
@@ -43,5 +44,5 @@ public static class Consistency
 
     private static Tensor Residual(Tensor measurements, Tensor measured) => (measurements - measured).to_type(ScalarType.Float64);
 
-    private static double[] Numbers(Tensor values) => values.cpu().contiguous().data<double>().ToArray();
+    private static double[] Numbers(Tensor values) => TensorMemory.Numbers<double>(values.cpu());
 }

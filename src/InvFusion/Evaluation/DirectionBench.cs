@@ -87,8 +87,8 @@ public sealed class DirectionBench
                 Share(LeftOpen(batch.Operator, fixedOnes), error, power),
             ];
             using var table = stack(shares, 1).cpu();
-            var values = table.data<double>().ToArray();
-            var kept = power.cpu().data<double>().ToArray();
+            var values = TensorMemory.Numbers<double>(table);
+            var kept = TensorMemory.Numbers<double>(power.cpu());
             for (var i = 0; i < batch.Size; i++)
                 if (kept[i] > 0)
                     scores.Add(values[(i * shares.Length)..((i + 1) * shares.Length)]);

@@ -1,4 +1,5 @@
 using InvFusion.Modules;
+using InvFusion.Runtime;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -68,7 +69,7 @@ internal sealed class ConditionCache(IReadOnlyList<AdaptiveRmsNorm> norms) : IDi
                 continue;
             }
             using var doubles = tensor.detach().to_type(ScalarType.Float64).contiguous();
-            numbers.AddRange(doubles.data<double>());
+            numbers.AddRange(TensorMemory.Numbers<double>(doubles));
             numbers.Add(double.PositiveInfinity);
         }
         return [.. numbers];

@@ -8,10 +8,25 @@ internal static unsafe partial class TensorMemory
 {
     /// <summary>The address of the first number of a contiguous tensor; it holds while the tensor lives.</summary>
     public static nint Address(Tensor tensor) =>
-        tensor.is_contiguous() ? Data(tensor.Handle) : throw new ArgumentException("the tensor must be contiguous", nameof(tensor));
+        IsContiguous(tensor.Handle) != 0
+            ? Data(tensor.Handle)
+            : throw new ArgumentException("the tensor must be contiguous", nameof(tensor));
 
     /// <summary>The first number of a contiguous tensor of float32, or of the pairs of complex float32, on the CPU.</summary>
     public static float* Floats(Tensor tensor) => (float*)Address(tensor);
+
+    /// <summary>A copy of the numbers of a tensor on the CPU, row by row; TorchSharp's own goes through an index for each.</summary>
+    public static T[] Numbers<T>(Tensor tensor)
+        where T : unmanaged
+    {
+        if (tensor.device_type != TorchSharp.DeviceType.CPU || tensor.ElementSize != sizeof(T))
+            throw new ArgumentException(
+                $"the numbers are {tensor.dtype} on {tensor.device}, not {typeof(T).Name} on the CPU",
+                nameof(tensor)
+            );
+        using var rows = tensor.contiguous();
+        return new ReadOnlySpan<T>((void*)Address(rows), checked((int)rows.NumberOfElements)).ToArray();
+    }
 
     /// <summary>Whether a kernel can take it: float32, contiguous, on the CPU, below 2 GB, of the given shape.</summary>
     public static bool Fits(Tensor tensor, params ReadOnlySpan<long> shape) =>
@@ -20,6 +35,10 @@ internal static unsafe partial class TensorMemory
         && tensor.is_contiguous()
         && tensor.numel() <= int.MaxValue / sizeof(float)
         && tensor.shape.AsSpan().SequenceEqual(shape);
+
+    // TorchSharp's own asks for the strides, and allocates for them.
+    [LibraryImport("LibTorchSharp", EntryPoint = "THSTensor_is_contiguous")]
+    private static partial int IsContiguous(nint tensor);
 
     [LibraryImport("LibTorchSharp", EntryPoint = "THSTensor_data")]
     private static partial nint Data(nint tensor);

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using InvFusion.Runtime;
 using static TorchSharp.torch;
 
 namespace InvFusion.Verification;
@@ -42,7 +43,7 @@ internal static class ModuleWeights
             ProceduralTensor.Fill(own[name], name, entry.GetProperty("offset").GetDouble(), entry.GetProperty("amplitude").GetDouble());
             var first = entry.GetProperty("first").EnumerateArray().Select(v => v.GetSingle()).ToArray();
             using var ours = own[name].flatten()[..first.Length];
-            if (!ours.data<float>().ToArray().AsSpan().SequenceEqual(first))
+            if (!TensorMemory.Numbers<float>(ours).AsSpan().SequenceEqual(first))
                 throw new DataFormatException($"{path}: the formula gives other numbers for {name} than those listed");
         }
     }

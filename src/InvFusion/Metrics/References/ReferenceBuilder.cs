@@ -2,6 +2,7 @@ using InvFusion.Data;
 using InvFusion.Distributed;
 using InvFusion.Metrics.Features;
 using InvFusion.Metrics.Scores;
+using InvFusion.Runtime;
 using static TorchSharp.torch;
 
 namespace InvFusion.Metrics.References;
@@ -43,7 +44,7 @@ public static class ReferenceBuilder
                 int[] numbers = [.. Enumerable.Range(first, Math.Min(batchSize, count - first))];
                 var pixels = Pixels(images, numbers);
                 foreach (var extractor in extractors)
-                    totals[extractor.Name].Add(numbers, extractor.Extract(pixels).cpu().contiguous().data<float>().ToArray());
+                    totals[extractor.Name].Add(numbers, TensorMemory.Numbers<float>(extractor.Extract(pixels).cpu()));
                 progress?.Report((Math.Min(first + ranks.Size * batchSize, count), count));
             }
             var entries = new Dictionary<string, ReferenceEntry>();

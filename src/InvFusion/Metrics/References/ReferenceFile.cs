@@ -3,6 +3,7 @@ using InvFusion.Formats.Numpy;
 using InvFusion.Formats.Pickle;
 using InvFusion.Metrics.Features;
 using InvFusion.Metrics.Statistics;
+using InvFusion.Runtime;
 using static TorchSharp.torch;
 
 namespace InvFusion.Metrics.References;
@@ -35,11 +36,11 @@ public static class ReferenceFile
         foreach (var (name, entry) in statistics.Entries)
         {
             long width = entry.Statistics.Width;
-            arrays.Add(new($"{name}/mu", NpyArray.FromDoubles(Doubles(entry.Statistics.Mean), width)));
-            arrays.Add(new($"{name}/sigma", NpyArray.FromDoubles(Doubles(entry.Statistics.Covariance), width, width)));
+            arrays.Add(new($"{name}/mu", NpyArray.FromDoubles(TensorMemory.Numbers<double>(entry.Statistics.Mean), width)));
+            arrays.Add(new($"{name}/sigma", NpyArray.FromDoubles(TensorMemory.Numbers<double>(entry.Statistics.Covariance), width, width)));
             arrays.Add(new($"{name}/count", NpyArray.FromInt64([entry.Count])));
             if (entry.Sample is { } sample)
-                arrays.Add(new($"{name}/features", NpyArray.FromSingles(sample.data<float>().ToArray(), sample.shape[0], width)));
+                arrays.Add(new($"{name}/features", NpyArray.FromSingles(TensorMemory.Numbers<float>(sample), sample.shape[0], width)));
         }
         arrays.Add(new(Info, NpyArray.FromBytes(Encoding.UTF8.GetBytes(statistics.Info), Encoding.UTF8.GetByteCount(statistics.Info))));
         Npz.Write(path, arrays);
@@ -102,12 +103,6 @@ public static class ReferenceFile
     {
         using var scope = NewDisposeScope();
         return tensor(features.ToSingles()).view(features.Shape).clone().DetachFromDisposeScope();
-    }
-
-    private static double[] Doubles(Tensor values)
-    {
-        using var contiguous = values.contiguous();
-        return contiguous.data<double>().ToArray();
     }
 
     private static bool IsPickle(string path)

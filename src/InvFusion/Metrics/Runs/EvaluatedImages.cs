@@ -1,6 +1,7 @@
 using InvFusion.Diffusion;
 using InvFusion.Evaluation;
 using InvFusion.Metrics.Scores;
+using InvFusion.Runtime;
 using static TorchSharp.torch;
 
 namespace InvFusion.Metrics.Runs;
@@ -54,7 +55,7 @@ public abstract class EvaluatedImages
     {
         using var scope = NewDisposeScope();
         using var noGrad = no_grad();
-        var finite = samples.transpose(0, 1).flatten(1).isfinite().all(1).cpu().data<bool>().ToArray();
+        var finite = TensorMemory.Numbers<bool>(samples.transpose(0, 1).flatten(1).isfinite().all(1).cpu());
         long[] good = [.. finite.Index().Where(f => f.Item).Select(f => (long)f.Index)];
         string[] bad = [.. finite.Index().Where(f => !f.Item).Select(f => failures[f.Index] ?? $"image {first + f.Index} is not finite")];
         if (good.Length == 0)

@@ -1,5 +1,6 @@
 using InvFusion.Diffusion;
 using InvFusion.Evaluation;
+using InvFusion.Runtime;
 using static TorchSharp.torch;
 
 namespace InvFusion.Metrics.Scores;
@@ -58,6 +59,6 @@ internal static class BatchScorer
         using var scope = NewDisposeScope();
         var pixels = PixelEncoding.Decode(key.Projected ? batch.Projection.Images : batch.Images);
         var vectors = plan.Tools.Extractor(key.Detector).Extract(pixels.expand(-1, 3, -1, -1)); // grey as grey colour
-        return vectors.cpu().contiguous().data<float>().ToArray();
+        return TensorMemory.Numbers<float>(vectors.cpu());
     }
 }

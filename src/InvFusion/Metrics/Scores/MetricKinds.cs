@@ -1,4 +1,5 @@
 using InvFusion.Evaluation;
+using InvFusion.Runtime;
 using static InvFusion.Metrics.Scores.MetricNeeds;
 
 namespace InvFusion.Metrics.Scores;
@@ -79,7 +80,7 @@ public static class MetricKinds
     private static IEnumerable<ImageScore> Perceptual(ScoredImages batch, MetricTools tools, string name)
     {
         using var distances = tools.Perceptual(name).Between(batch.Images, batch.Truth!);
-        return [.. distances.data<float>().ToArray().Select(d => ImageScore.Of(d))];
+        return [.. TensorMemory.Numbers<float>(distances).Select(d => ImageScore.Of(d))];
     }
 
     private static IEnumerable<MetricKind> Distances(string frechet, string kernel, string detector, string what) =>

@@ -1,4 +1,5 @@
 using InvFusion.Evaluation;
+using InvFusion.Runtime;
 using static TorchSharp.torch;
 
 namespace InvFusion.Metrics.Scores;
@@ -20,7 +21,7 @@ internal static class PosteriorScores
         var sorted = samples.sort(0).Values;
         var weights = (2 * arange(1, count + 1, dtype: ScalarType.Float64, device: samples.device) - (count + 1)).view(-1, 1, 1, 1, 1);
         var spread = (sorted * weights).sum([0]) * (2.0 / (count * (count - 1.0))); // E|x - x'|
-        return ScoredImages.Scores((error - spread / 2).mean([1, 2, 3]).cpu().data<double>().ToArray());
+        return ScoredImages.Scores(TensorMemory.Numbers<double>((error - spread / 2).mean([1, 2, 3]).cpu()));
     }
 
     /// <summary>The squared spread that the samples expect of the error of their mean, over the squared error; the metric is the root of the sums' ratio.</summary>

@@ -31,12 +31,12 @@ internal sealed class KernelDistance
         var count = groups.Max() + 1;
         var member = zeros(groups.Length, count, dtype: ScalarType.Float64);
         member.scatter_(1, tensor(groups.Select(g => (long)g).ToArray()).unsqueeze(1), ones(groups.Length, 1, dtype: ScalarType.Float64));
-        _sizes = Numbers(member.sum([0]));
+        _sizes = TensorMemory.Numbers<double>(member.sum([0]));
         _count = y.shape[0];
-        _within = Numbers(Sum(x, x, member, member) - (member * Diagonal(x)).sum([0]).diag());
-        _across = Numbers(Sum(x, y, member, ones(_count, 1, dtype: ScalarType.Float64)));
+        _within = TensorMemory.Numbers<double>(Sum(x, x, member, member) - (member * Diagonal(x)).sum([0]).diag());
+        _across = TensorMemory.Numbers<double>(Sum(x, y, member, ones(_count, 1, dtype: ScalarType.Float64)));
         var all = ones(_count, 1, dtype: ScalarType.Float64);
-        var total = Numbers(Sum(y, y, all, all))[0] - Diagonal(y).sum().item<double>();
+        var total = TensorMemory.Numbers<double>(Sum(y, y, all, all))[0] - Diagonal(y).sum().item<double>();
         _reference = total / (_count * (_count - 1.0));
     }
 
@@ -79,6 +79,4 @@ internal sealed class KernelDistance
     private static Tensor Diagonal(Tensor x) => Kernel(x.square().sum(1, keepdim: true), x.shape[1]); // [n, 1]
 
     private static Tensor Kernel(Tensor products, long width) => (products / width + 1).pow(3);
-
-    private static double[] Numbers(Tensor values) => values.contiguous().data<double>().ToArray();
 }

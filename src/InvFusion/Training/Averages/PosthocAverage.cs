@@ -1,5 +1,6 @@
 using InvFusion.Formats.Safetensors;
 using InvFusion.Models;
+using InvFusion.Runtime;
 using static TorchSharp.torch;
 
 namespace InvFusion.Training.Averages;
@@ -74,7 +75,7 @@ public sealed class PosthocAverage
                 products[i, j] = PowerFunction.Overlap(stored[i], stored[j]) / (norms[i] * norms[j]);
             right[i, 0] = PowerFunction.Overlap(stored[i], wanted) / norms[i];
         }
-        var solution = linalg.solve(tensor(products), tensor(right)).data<double>().ToArray();
+        var solution = TensorMemory.Numbers<double>(linalg.solve(tensor(products), tensor(right)));
         var factors = solution.Select((x, i) => x / norms[i]).ToArray();
         return Array.ConvertAll(factors, f => f / factors.Sum());
     }

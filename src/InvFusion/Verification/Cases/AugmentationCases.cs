@@ -1,3 +1,4 @@
+using InvFusion.Runtime;
 using InvFusion.Training.Augmentation;
 using static TorchSharp.torch;
 
@@ -36,7 +37,7 @@ internal static class AugmentationCases
         var rows = Enumerable
             .Range(0, golden.Settings.GetProperty("draw_kinds").GetArrayLength())
             .SelectMany(i => golden.Tensor($"draw_{i:D2}").view(-1, batch).unbind(0))
-            .Select(row => row.contiguous().data<float>().ToArray())
+            .Select(row => TensorMemory.Numbers<float>(row))
             .ToArray();
         return Enumerable.Range(0, batch).Select(b => rows.Select(row => (double)row[b]).ToArray());
     }

@@ -1,5 +1,6 @@
 using InvFusion.Degradations;
 using InvFusion.Imaging;
+using InvFusion.Runtime;
 using static TorchSharp.torch;
 
 namespace InvFusion.Verification.Cases;
@@ -45,7 +46,7 @@ internal static class MotionBlurCase
         comparison.Check("path in full", Points(path), golden.Tensor("path"));
     }
 
-    private static double[] Doubles(Tensor t) => t.to(float64).data<double>().ToArray();
+    private static double[] Doubles(Tensor t) => TensorMemory.Numbers<double>(t.to(float64));
 
     private static Tensor Points((double X, double Y)[] path) =>
         tensor(path.SelectMany(p => new[] { (float)p.X, (float)p.Y }).ToArray()).reshape(-1, 2);

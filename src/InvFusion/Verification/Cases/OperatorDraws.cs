@@ -1,4 +1,5 @@
 using InvFusion.Degradations;
+using InvFusion.Runtime;
 using static TorchSharp.torch;
 
 namespace InvFusion.Verification.Cases;
@@ -59,7 +60,7 @@ internal static class OperatorDraws
     {
         var side = golden.Settings.GetProperty("patch_size").GetInt32();
         var (keep, uniforms) = (draws[^2].flatten()[0].item<float>() * LargestKeep, draws[^1]);
-        return Stack(uniforms.unbind().Select(u => MissingPatchesFamily.Mask(image, side, keep, u.data<float>().ToArray())), image);
+        return Stack(uniforms.unbind().Select(u => MissingPatchesFamily.Mask(image, side, keep, TensorMemory.Numbers<float>(u))), image);
     }
 
     // draws: two of the width + 1 columns, then two of the height + 1 rows, [B, 2] each.
@@ -67,7 +68,7 @@ internal static class OperatorDraws
         Stack(draws[0].unbind().Zip(draws[1].unbind(), (x, y) => BoxFamily.Mask(image, Pair(x), Pair(y), missing)), image);
 
     private static Tensor Kernels(Tensor normals) =>
-        stack(normals.unbind().Select(n => tensor(SuperResolutionFamily.Kernel(n.contiguous().data<float>().ToArray())).reshape(n.shape)));
+        stack(normals.unbind().Select(n => tensor(SuperResolutionFamily.Kernel(TensorMemory.Numbers<float>(n))).reshape(n.shape)));
 
     /// <summary>The recorded camera path, where the case has one → its picture → the kernel widened by the stride.</summary>
     public static void CheckMotionKernel(GoldenCase golden, Comparison comparison)
@@ -84,7 +85,7 @@ internal static class OperatorDraws
             .ToArray();
         comparison.Check("deg_motion_kernelMatrix", tensor(MotionKernel.FromPath(path, width, height)).reshape(height, width), motion);
         var kernel = MotionBlurFamily.Widen(
-            motion.data<float>().ToArray(),
+            TensorMemory.Numbers<float>(motion),
             width,
             height,
             golden.Settings.GetProperty("stride").GetInt32()

@@ -1,5 +1,6 @@
 using InvFusion.Diffusion;
 using InvFusion.Imaging;
+using InvFusion.Runtime;
 using static TorchSharp.torch;
 
 namespace InvFusion.Verification.Cases;
@@ -12,7 +13,7 @@ internal static class PixelEncodingCase
         comparison.Check("encode_out", PixelEncoding.Encode(golden.Tensor("encode_in")), golden.Tensor("encode_out"));
         var values = golden.Tensor("decode_in");
         comparison.Check("decode_out", PixelEncoding.Decode(values), golden.Tensor("decode_out"), tolerance: 0);
-        var image = RgbImage.FromPlanar(values.data<float>().ToArray(), channels: 1, height: 1, width: (int)values.numel());
+        var image = RgbImage.FromPlanar(TensorMemory.Numbers<float>(values), channels: 1, height: 1, width: (int)values.numel());
         comparison.Check("decode_out of images", tensor(image.Pixels), golden.Tensor("decode_out"), tolerance: 0);
     }
 }
