@@ -127,17 +127,7 @@ internal readonly unsafe partial struct AttentionRows(AttentionShape shape, floa
                 }
                 for (var i = count; i < Lanes.Width; i++)
                     new Span<float>(rows + i * MostChannels, shape.Padded).Clear();
-                var column = to + first - line * shape.LineLength;
-                for (var channel = 0; channel < shape.Padded; channel += 8)
-                {
-                    Transpose(rows + channel, MostChannels, column + (long)channel * shape.LineStride, shape.LineStride);
-                    Transpose(
-                        rows + 8 * MostChannels + channel,
-                        MostChannels,
-                        column + (long)channel * shape.LineStride + 8,
-                        shape.LineStride
-                    );
-                }
+                Transpose(rows, MostChannels, to + first - line * shape.LineLength);
             }
         }
     }
@@ -231,28 +221,40 @@ internal readonly unsafe partial struct AttentionRows(AttentionShape shape, floa
         AvxTranspose.EightByEight(from, fromStride, to, toStride);
     }
 
-    /// <summary>Eight queries channel by channel, <c>[padded e, 8]</c>; missing ones are zero.</summary>
+    // Sixteen rows become columns.
+    private void Transpose(float* rows, int stride, float* column)
+    {
+        for (var channel = 0; channel < shape.Padded; channel += 8)
+        {
+            var to = column + (long)channel * shape.LineStride;
+            Transpose(rows + channel, stride, to, shape.LineStride);
+            Transpose(rows + 8 * stride + channel, stride, to + 8, shape.LineStride);
+        }
+    }
+
+    /// <summary>Eight queries, <c>[8, padded e]</c>; missing ones are zero.</summary>
     /// <param name="queries">Their projections.</param>
     /// <param name="sample">The sample.</param>
     /// <param name="head">The head.</param>
     /// <param name="first">Token of the first.</param>
     /// <param name="count">How many there are.</param>
-    /// <param name="to">Receives them.</param>
-    [SkipLocalsInit]
+    /// <param name="to">Receives them; room for one vector more.</param>
     public void Queries<T>(ProjectedTokens queries, int sample, int head, int first, int count, float* to)
         where T : unmanaged, ILane<T>
     {
-        var rows = stackalloc float[AttentionTile.Queries * MostChannels];
-        for (var q = 0; q < AttentionTile.Queries; q++)
-            if (q < count)
-            {
-                var token = (long)sample * shape.Length + first + q;
-                Prefetch<T>(queries, token + AttentionTile.Queries, head);
-                Turn(queries.At<T>(token, head, shape.HeadWidth), null, first + q, rows + q * MostChannels);
-            }
-            else
-                new Span<float>(rows + q * MostChannels, shape.Padded).Clear();
+        for (var q = 0; q < count; q++, to += shape.Padded)
+        {
+            var token = (long)sample * shape.Length + first + q;
+            Prefetch<T>(queries, token + AttentionTile.Queries, head);
+            Turn(queries.At<T>(token, head, shape.HeadWidth), null, first + q, to);
+        }
+        new Span<float>(to, (AttentionTile.Queries - count) * shape.Padded).Clear();
+    }
+
+    /// <summary>Eight rows channel by channel, <c>[padded e, 8]</c>.</summary>
+    public void Columns(float* rows, float* to)
+    {
         for (var channel = 0; channel < shape.Padded; channel += 8)
-            Transpose(rows + channel, MostChannels, to + channel * AttentionTile.Queries, AttentionTile.Queries);
+            Transpose(rows + channel, shape.Padded, to + channel * AttentionTile.Queries, AttentionTile.Queries);
     }
 }

@@ -11,27 +11,30 @@ internal readonly unsafe partial struct AttentionRows
     /// <param name="rests">What was added to them.</param>
     /// <param name="sample">The sample.</param>
     /// <param name="head">The head.</param>
-    /// <param name="gradient">Of the turned rows, <c>[L, e]</c>.</param>
+    /// <param name="gradient">Of the turned rows, <c>[L, stride]</c>.</param>
+    /// <param name="stride">From a row of the gradient to the next.</param>
     /// <param name="toTokens">Receives the gradient of the projections.</param>
     /// <param name="toRests">Receives the same, where there are rests.</param>
     /// <returns>Σ ⟨dx̂, x̂⟩ over the rows, which is 2s times the gradient of s.</returns>
     [SkipLocalsInit]
-    public float TurnedBack<T>(
+    public float TurnedBack<T, TGradient>(
         ProjectedTokens tokens,
         ProjectedTokens rests,
         int sample,
         int head,
-        T* gradient,
+        TGradient* gradient,
+        int stride,
         ProjectedTokens toTokens,
         ProjectedTokens toRests
     )
         where T : unmanaged, ILane<T>
+        where TGradient : unmanaged, ILane<TGradient>
     {
         float* x = stackalloc float[MostChannels],
             given = stackalloc float[MostChannels],
             turned = stackalloc float[MostChannels];
         var (width, total) = (shape.HeadWidth, 0f);
-        for (var token = 0; token < shape.Length; token++, gradient += width)
+        for (var token = 0; token < shape.Length; token++, gradient += stride)
         {
             var at = (long)sample * shape.Length + token;
             Prefetch<T>(tokens, at + Ahead, head);
@@ -65,15 +68,77 @@ internal readonly unsafe partial struct AttentionRows
         return total;
     }
 
-    /// <summary>The way back through <see cref="Copied"/>.</summary>
-    public void CopiedBack<T>(T* gradient, int sample, int head, ProjectedTokens to)
+    /// <summary>The way back through <see cref="Copied"/>: of the values, <c>[L, stride]</c>.</summary>
+    [SkipLocalsInit]
+    public void CopiedBack<T, TGradient>(TGradient* gradient, int stride, int sample, int head, ProjectedTokens to)
+        where T : unmanaged, ILane<T>
+        where TGradient : unmanaged, ILane<TGradient>
+    {
+        var row = stackalloc float[MostChannels];
+        for (var token = 0; token < shape.Length; token++, gradient += stride)
+        {
+            Widen(gradient, row);
+            Narrow(row, to.At<T>((long)sample * shape.Length + token, head, shape.HeadWidth));
+        }
+    }
+
+    /// <summary>Both for a group of keys with its values; returns what <see cref="TurnedBack"/> does.</summary>
+    public float GroupBack<T, TGradient>(
+        in KeyGroup group,
+        in KeyGroup to,
+        int sample,
+        int head,
+        TGradient* keys,
+        TGradient* values,
+        int stride
+    )
+        where T : unmanaged, ILane<T>
+        where TGradient : unmanaged, ILane<TGradient>
+    {
+        if (group.Value.Given)
+            CopiedBack<T, TGradient>(values, stride, sample, head, to.Value);
+        return TurnedBack<T, TGradient>(group.Key, group.KeyRest, sample, head, keys, stride, to.Key, to.KeyRest);
+    }
+
+    /// <summary>All keys of a group as float32 rows, <c>[L, padded e]</c>; room for one vector more.</summary>
+    public void KeyRows<T>(in KeyGroup group, int sample, int head, float* to)
         where T : unmanaged, ILane<T>
     {
-        for (var token = 0; token < shape.Length; token++, gradient += shape.HeadWidth)
+        for (var token = 0; token < shape.Length; token++, to += shape.Padded)
         {
-            var place = to.At<T>((long)sample * shape.Length + token, head, shape.HeadWidth);
-            new ReadOnlySpan<T>(gradient, shape.HeadWidth).CopyTo(new(place, shape.HeadWidth));
+            var at = (long)sample * shape.Length + token;
+            Prefetch<T>(group.Key, at + Ahead, head);
+            Prefetch<T>(group.KeyRest, at + Ahead, head);
+            T* rest = group.KeyRest.Given ? group.KeyRest.At<T>(at, head, shape.HeadWidth) : null;
+            Turn(group.Key.At<T>(at, head, shape.HeadWidth), rest, token, to);
         }
+    }
+
+    /// <summary>Rows in the layout of <see cref="Keys"/>; behind a line are numbers without meaning.</summary>
+    /// <param name="rows"><c>[L, padded e]</c> and <see cref="Lanes.Width"/> rows more, all of them finite.</param>
+    /// <param name="to">Receives <c>[lines, padded e, line stride]</c>.</param>
+    public void Lines(float* rows, float* to)
+    {
+        new Span<float>(to, shape.KeyCount).Clear();
+        for (var line = 0; line < shape.Lines; line++, to += shape.Padded * shape.LineStride)
+        {
+            var end = Math.Min(shape.Length, (line + 1) * shape.LineLength);
+            for (var first = line * shape.LineLength; first < end; first += Lanes.Width)
+                Transpose(rows + (long)first * shape.Padded, shape.Padded, to + first - line * shape.LineLength);
+        }
+    }
+
+    /// <summary>Eight rows of a gradient, <c>[8, padded e]</c>; missing ones are zero.</summary>
+    public void Given<T>(ProjectedTokens gradient, int sample, int head, int first, int count, float* to)
+        where T : unmanaged, ILane<T>
+    {
+        for (var q = 0; q < count; q++, to += shape.Padded)
+        {
+            var token = (long)sample * shape.Length + first + q;
+            Prefetch<T>(gradient, token + AttentionTile.Queries, head);
+            Widen(gradient.At<T>(token, head, shape.HeadWidth), to);
+        }
+        new Span<float>(to, (AttentionTile.Queries - count) * shape.Padded).Clear();
     }
 
     // The rotation the other way round; numbers behind e are 0, as products over whole vectors want them.
