@@ -106,6 +106,7 @@ internal unsafe struct AttentionWindow
             );
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private readonly float* Keys(float* keys, int vector)
     {
         var (line, v) = (vector / Vectors, vector % Vectors);
