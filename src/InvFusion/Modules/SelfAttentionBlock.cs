@@ -1,6 +1,5 @@
 using InvFusion.Ops;
 using InvFusion.Ops.Kernels;
-using InvFusion.Runtime;
 using TorchSharp.Modules;
 using TorchSharp.Utils;
 using static TorchSharp.torch;
@@ -80,12 +79,7 @@ public sealed class SelfAttentionBlock : nn.Module
     /// <returns><c>[B, h, w, d]</c>.</returns>
     public Tensor Forward(Tensor tokens, Tensor positions, Tensor condition, JointFeatures joint, ScalarType dtype)
     {
-        if (
-            _kernel == 0
-            && FusedKernels.Take(FusedKernel.Attention, tokens)
-            && CanFuse(tokens)
-            && dtype is ScalarType.Float32 or ScalarType.BFloat16
-        )
+        if (FusedKernels.Take(FusedKernel.Attention, tokens) && CanFuse(tokens) && dtype is ScalarType.Float32 or ScalarType.BFloat16)
             return FusedWithGraph(tokens, positions, condition, joint, dtype);
         using var scope = NewDisposeScope();
         var (h, w) = ((int)tokens.shape[1], (int)tokens.shape[2]);
@@ -111,7 +105,7 @@ public sealed class SelfAttentionBlock : nn.Module
     internal bool CanFuse(Tensor tokens) => tokens.dtype == ScalarType.Float32 && AttentionKernel.Takes(Shape(tokens));
 
     /// <summary>What <see cref="Forward"/> adds to the tokens, in the given type: fused, in evaluation, without a graph.</summary>
-    internal unsafe Tensor Fused(Tensor tokens, Tensor positions, Tensor condition, JointFeatures joint, ScalarType dtype)
+    internal Tensor Fused(Tensor tokens, Tensor positions, Tensor condition, JointFeatures joint, ScalarType dtype)
     {
         using var scope = NewDisposeScope();
         using var noGrad = no_grad();
@@ -122,27 +116,28 @@ public sealed class SelfAttentionBlock : nn.Module
             var (q, k, v) = AttentionHeads.Compute(fromTokens, fromFeatures, _scale, shape, rope);
             return _outProj.call(ProductAttention.Apply(q, k, v, shape)).MoveToOuterDisposeScope();
         }
-        var projections = new HeadProjections(fromTokens, fromFeatures, shape);
-        var turns = new HeadTurns(shape, rope, TensorMemory.Floats(_scale));
-        var attended = empty(tokens.shape, dtype);
-        var output = TensorMemory.Address(attended);
-        if (dtype == ScalarType.BFloat16)
-            AttentionKernel.Run(turns, projections, (Bfloat16Lane*)output);
-        else
-            AttentionKernel.Run(turns, projections, (Float32Lane*)output);
+        var attended = AttentionFunction.Compute(fromTokens, fromFeatures, _scale, shape, rope);
         return _outProj.call(attended).MoveToOuterDisposeScope();
     }
 
-    // Global attention with a graph: normalisation and rotation fused, the products libtorch's.
+    // With a graph: windows in a kernel of their own; in global attention normalisation and rotation are fused, and the products libtorch's.
     private Tensor FusedWithGraph(Tensor tokens, Tensor positions, Tensor condition, JointFeatures joint, ScalarType dtype)
     {
         using var scope = NewDisposeScope();
-        var shape = Shape(tokens);
+        var (shape, rope) = (Shape(tokens), _rope.Get(positions, _posEmb.Frequencies));
         var (fromTokens, fromFeatures) = Projections(tokens, condition, joint, dtype);
-        var (q, k, v) = AttentionHeads.Apply(fromTokens, fromFeatures, _scale, shape, _rope.Get(positions, _posEmb.Frequencies));
-        var attended = ProductAttention.Join(q.bmm(k.transpose(1, 2)).softmax(-1).bmm(v), shape);
+        var attended =
+            _kernel == 0
+                ? Products(fromTokens, fromFeatures, shape, rope)
+                : AttentionFunction.Apply(fromTokens, fromFeatures, _scale, shape, rope);
         attended = nn.functional.dropout(attended, _dropout, training);
         return (tokens + _outProj.call(attended)).MoveToOuterDisposeScope();
+    }
+
+    private Tensor Products(Tensor fromTokens, Tensor? fromFeatures, AttentionShape shape, RopeTable rope)
+    {
+        var (q, k, v) = AttentionHeads.Apply(fromTokens, fromFeatures, _scale, shape, rope);
+        return ProductAttention.Join(q.bmm(k.transpose(1, 2)).softmax(-1).bmm(v), shape);
     }
 
     // (q | k | v) or (q | k | v | extra k) of the tokens, and (rest of extra k | extra v) of the degraded features: null where those are zero.

@@ -61,7 +61,8 @@ public static partial class TorchRuntime
     [MethodImpl(MethodImplOptions.NoInlining)]
     private static void SetThreads(int threads) => torch.set_num_threads(threads);
 
-    // glibc returns every big freed block to the system and pays page faults to get it back: two calls keep it (a factor of 2 to 5 on big tensors).
+    // glibc returns every big freed block to the system and pays page faults to get it back: two calls keep it (a factor of 2 to 5 on big tensors). What other
+    // threads than the first allocate lies in heaps of 64 MB, which go back as soon as one is empty; with room for one asked for behind each, it stays.
     private static void KeepFreedMemory()
     {
         if (!OperatingSystem.IsLinux())
@@ -70,6 +71,7 @@ public static partial class TorchRuntime
         {
             _ = MallOpt(MmapThreshold, 1 << 30);
             _ = MallOpt(TrimThreshold, int.MaxValue);
+            _ = MallOpt(TopPad, 64 << 20);
         }
         catch (EntryPointNotFoundException)
         {
@@ -94,6 +96,7 @@ public static partial class TorchRuntime
     private static partial int SetEnvironment(string name, string value, int overwrite);
 
     private const int TrimThreshold = -1;
+    private const int TopPad = -2;
     private const int MmapThreshold = -3;
 
     [LibraryImport("libc", EntryPoint = "mallopt")]

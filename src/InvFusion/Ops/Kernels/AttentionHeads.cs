@@ -171,20 +171,13 @@ internal sealed unsafe class AttentionHeads : autograd.MultiTensorFunction<Atten
                 var (sample, head, rows) = turns.Of(item);
                 var size = (long)turns.Shape.Length * turns.Shape.HeadWidth;
                 var keys = item * size * from.Groups;
-                var sum = rows.TurnedBack(from.Queries, default, sample, head, q + item * size, to.Queries, default);
-                sum += Group(rows, from.Ordinary, to.Ordinary, sample, head, keys);
+                var width = turns.Shape.HeadWidth;
+                var sum = rows.TurnedBack<T, T>(from.Queries, default, sample, head, q + item * size, width, to.Queries, default);
+                sum += rows.GroupBack<T, T>(from.Ordinary, to.Ordinary, sample, head, k + keys, v + keys, width);
                 if (from.Groups == 2)
-                    sum += Group(rows, from.Extra, to.Extra, sample, head, keys + size);
-                var s = turns.Scale(head);
-                toScale[item] = s > (float)CosineSimilarity.SmallestScale ? sum / (2 * s) : 0;
+                    sum += rows.GroupBack<T, T>(from.Extra, to.Extra, sample, head, k + keys + size, v + keys + size, width);
+                toScale[item] = turns.ScaleBack(head, sum);
             }
-        }
-
-        private float Group(AttentionRows rows, in KeyGroup group, in KeyGroup gradient, int sample, int head, long at)
-        {
-            if (group.Value.Given)
-                rows.CopiedBack(v + at, sample, head, gradient.Value);
-            return rows.TurnedBack(group.Key, group.KeyRest, sample, head, k + at, gradient.Key, gradient.KeyRest);
         }
     }
 }

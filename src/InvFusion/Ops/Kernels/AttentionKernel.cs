@@ -49,18 +49,20 @@ internal static unsafe class AttentionKernel
                 lineScores = window.Vectors * Lanes.Width,
                 vectors = groups * window.Lines * window.Vectors,
                 scoreStride = (vectors + vectors % 2) * Lanes.Width,
+                groupScores = window.Lines * lineScores,
                 tile = AttentionTile.Queries;
             long keyCount = shape.KeyCount,
                 valueCount = (long)shape.Length * padded;
-            var scratch = Scratch.Floats(ref _scratch, groups * (keyCount + valueCount) + tile * (scoreStride + 2 * padded));
+            var scratch = Scratch.Floats(ref _scratch, groups * (keyCount + valueCount) + tile * (scoreStride + 3 * padded) + Lanes.Width);
             float* keys = scratch,
                 values = keys + groups * keyCount,
                 scores = values + groups * valueCount,
                 turned = scores + tile * scoreStride,
-                sums = turned + tile * padded;
+                sums = turned + tile * padded,
+                queryRows = sums + tile * padded;
             for (var g = 0; g < groups; g++)
             {
-                var group = g == 0 ? projections.Ordinary : projections.Extra;
+                var group = projections.Group(g);
                 rows.Keys<T>(group, sample, head, keys + g * keyCount);
                 if (group.Value.Given)
                     rows.Values<T>(group, sample, head, values + g * valueCount);
@@ -72,17 +74,9 @@ internal static unsafe class AttentionKernel
                 var first = line + column;
                 var count = Math.Min(window.TileWidth, lineLength - column);
                 window.MoveTo(first, count);
-                rows.Queries<T>(projections.Queries, sample, head, first, count, turned);
-                for (var v = 0; v < vectors; v += 2)
-                    AttentionTile.Scores(
-                        turned,
-                        Keys(shape, window, keys, v),
-                        Keys(shape, window, keys, Math.Min(v + 1, vectors - 1)),
-                        shape.LineStride,
-                        shape.HeadWidth,
-                        scores + v * Lanes.Width,
-                        scoreStride
-                    );
+                rows.Queries<T>(projections.Queries, sample, head, first, count, queryRows);
+                rows.Columns(queryRows, turned);
+                window.Scores(turned, keys, vectors, scores, scoreStride);
                 new Span<float>(sums, tile * padded).Clear();
                 for (var q = 0; q < count; q++)
                 {
@@ -90,16 +84,20 @@ internal static unsafe class AttentionKernel
                         window.Mask(scores + q * scoreStride + i * lineScores, q, i % window.Lines);
                     turned[q] = 1 / AttentionTile.Exponentials(scores + q * scoreStride, vectors * Lanes.Width); // the queries are not needed any more
                 }
-                for (var i = 0; i < groups * window.Lines; i++)
-                    if ((i < window.Lines ? projections.Ordinary : projections.Extra).Value.Given)
-                        AttentionTile.Accumulate(
-                            scores + i * lineScores,
-                            scoreStride,
-                            values + i / window.Lines * valueCount + (long)window.Token(i % window.Lines) * padded,
-                            window.Columns(i % window.Lines),
-                            padded,
-                            sums
-                        );
+                for (var half = 0; half * AttentionTile.Half < count; half++)
+                {
+                    var seen = window.Seen(half);
+                    for (var g = 0; g < groups; g++)
+                        if (projections.Group(g).Value.Given)
+                            AttentionTile.Accumulate(
+                                scores + half * AttentionTile.Half * scoreStride + g * groupScores + seen.First,
+                                scoreStride,
+                                values + g * valueCount + (long)seen.Token * padded,
+                                seen,
+                                padded,
+                                sums + half * AttentionTile.Half * padded
+                            );
+                }
                 for (var q = 0; q < count; q++)
                 {
                     var to = output + ((long)sample * shape.Length + first + q) * shape.Heads * shape.HeadWidth + head * shape.HeadWidth;
@@ -111,13 +109,6 @@ internal static unsafe class AttentionKernel
                         Lanes.StoreFew(to + i, shape.HeadWidth - i, Vector512.Load(sums + q * padded + i) * by);
                 }
             }
-        }
-
-        // The keys of a vector of scores: those of a tile are numbered group by group, line by line.
-        private static float* Keys(in AttentionShape shape, in AttentionWindow window, float* keys, int vector)
-        {
-            var (line, v) = (vector / window.Vectors, vector % window.Vectors);
-            return keys + line / window.Lines * (long)shape.KeyCount + window.KeyOffset(line % window.Lines) + v * Lanes.Width;
         }
     }
 }

@@ -13,6 +13,7 @@ namespace InvFusion.Ops.Kernels;
 internal readonly unsafe partial struct AttentionRows(AttentionShape shape, float* cos, long sinOffset, int ropeStride, float root)
 {
     private const int MostChannels = 512;
+    private const int ShortestLong = 2 * Lanes.Width;
     private const int Ahead = 12;
     private const int CacheLine = 64;
 
@@ -21,18 +22,19 @@ internal readonly unsafe partial struct AttentionRows(AttentionShape shape, floa
     /// <param name="rest">Added to it first, or null.</param>
     /// <param name="token">Its place on the grid.</param>
     /// <param name="to">Receives it; room for e and one vector more.</param>
-    [SkipLocalsInit]
     public void Turn<T>(T* from, T* rest, int token, float* to)
         where T : unmanaged, ILane<T>
     {
-        if (shape.Quarter % Lanes.Width == 0)
-        {
-            if (rest == null)
-                TurnWhole(from, token, to);
-            else
-                TurnSum(from, rest, token, to);
-            return;
-        }
+        if (shape.HeadWidth >= ShortestLong)
+            TurnLong(from, rest, token, to);
+        else
+            TurnShort(from, rest, token, to);
+    }
+
+    [SkipLocalsInit]
+    private void TurnShort<T>(T* from, T* rest, int token, float* to)
+        where T : unmanaged, ILane<T>
+    {
         var x = stackalloc float[MostChannels];
         var (width, quarter) = (shape.HeadWidth, shape.Quarter);
         var squares = Vector512<float>.Zero;
@@ -66,43 +68,47 @@ internal readonly unsafe partial struct AttentionRows(AttentionShape shape, floa
             to[i] = 0;
     }
 
-    // The same where every part is of whole vectors, as with the usual 64 channels: nothing goes through memory.
-    private void TurnWhole<T>(T* from, int token, float* to)
+    // The same where no part is shorter than a vector but the two that turn: a last vector that is not whole begins earlier, so that nothing goes through memory.
+    private void TurnLong<T>(T* from, T* rest, int token, float* to)
         where T : unmanaged, ILane<T>
     {
-        var (width, quarter) = (shape.HeadWidth, shape.Quarter);
+        int width = shape.HeadWidth,
+            quarter = shape.Quarter,
+            last = width - Lanes.Width,
+            lastTurning = Math.Max(0, quarter - Lanes.Width);
         var squares = Vector512<float>.Zero;
         for (var i = 0; i < width; i += Lanes.Width)
         {
-            var value = T.Load(from + i);
+            var at = Math.Min(i, last);
+            var value = Lanes.Within(Sum(from, rest, at), i - at, Lanes.Width);
             squares = Vector512.FusedMultiplyAdd(value, value, squares);
         }
-        var factor = root / MathF.Sqrt(Vector512.Sum(squares) + (float)CosineSimilarity.Epsilon);
-        var by = Vector512.Create(factor);
+        var by = Vector512.Create(root / MathF.Sqrt(Vector512.Sum(squares) + (float)CosineSimilarity.Epsilon));
         float* c = cos + (long)token * ropeStride,
             s = c + sinOffset;
+        // A part that is shorter than a vector reaches over its end; the next part, written later, is in order again.
         for (var i = 0; i < quarter; i += Lanes.Width)
         {
-            Vector512<float> a = T.Load(from + i) * by,
-                b = T.Load(from + quarter + i) * by,
-                cosine = Vector512.Load(c + i),
-                sine = Vector512.Load(s + i);
-            (a * cosine - b * sine).Store(to + i);
-            (b * cosine + a * sine).Store(to + quarter + i);
+            var at = Math.Min(i, lastTurning);
+            Vector512<float> a = Sum(from, rest, at) * by,
+                b = Sum(from, rest, quarter + at) * by,
+                cosine = Vector512.Load(c + at),
+                sine = Vector512.Load(s + at);
+            (a * cosine - b * sine).Store(to + at);
+            (b * cosine + a * sine).Store(to + quarter + at);
         }
         for (var i = 2 * quarter; i < width; i += Lanes.Width)
-            (T.Load(from + i) * by).Store(to + i);
+        {
+            var at = Math.Min(i, last);
+            (Sum(from, rest, at) * by).Store(to + at);
+        }
+        if (width < shape.Padded)
+            Vector256<float>.Zero.Store(to + width);
     }
 
-    [SkipLocalsInit]
-    private void TurnSum<T>(T* from, T* rest, int token, float* to)
-        where T : unmanaged, ILane<T>
-    {
-        var x = stackalloc float[MostChannels];
-        for (var i = 0; i < shape.HeadWidth; i += Lanes.Width)
-            (T.Load(from + i) + T.Load(rest + i)).Store(x + i);
-        TurnWhole((Float32Lane*)x, token, to);
-    }
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector512<float> Sum<T>(T* from, T* rest, int at)
+        where T : unmanaged, ILane<T> => rest == null ? T.Load(from + at) : T.Load(from + at) + T.Load(rest + at);
 
     /// <summary>All keys of a group, line by line and in a line channel by channel: <c>[lines, padded e, line stride]</c>; what is behind a line is 0.</summary>
     [SkipLocalsInit]
@@ -127,17 +133,7 @@ internal readonly unsafe partial struct AttentionRows(AttentionShape shape, floa
                 }
                 for (var i = count; i < Lanes.Width; i++)
                     new Span<float>(rows + i * MostChannels, shape.Padded).Clear();
-                var column = to + first - line * shape.LineLength;
-                for (var channel = 0; channel < shape.Padded; channel += 8)
-                {
-                    Transpose(rows + channel, MostChannels, column + (long)channel * shape.LineStride, shape.LineStride);
-                    Transpose(
-                        rows + 8 * MostChannels + channel,
-                        MostChannels,
-                        column + (long)channel * shape.LineStride + 8,
-                        shape.LineStride
-                    );
-                }
+                Transpose(rows, MostChannels, to + first - line * shape.LineLength);
             }
         }
     }
@@ -231,28 +227,40 @@ internal readonly unsafe partial struct AttentionRows(AttentionShape shape, floa
         AvxTranspose.EightByEight(from, fromStride, to, toStride);
     }
 
-    /// <summary>Eight queries channel by channel, <c>[padded e, 8]</c>; missing ones are zero.</summary>
+    // Sixteen rows become columns.
+    private void Transpose(float* rows, int stride, float* column)
+    {
+        for (var channel = 0; channel < shape.Padded; channel += 8)
+        {
+            var to = column + (long)channel * shape.LineStride;
+            Transpose(rows + channel, stride, to, shape.LineStride);
+            Transpose(rows + 8 * stride + channel, stride, to + 8, shape.LineStride);
+        }
+    }
+
+    /// <summary>Eight queries, <c>[8, padded e]</c>; missing ones are zero.</summary>
     /// <param name="queries">Their projections.</param>
     /// <param name="sample">The sample.</param>
     /// <param name="head">The head.</param>
     /// <param name="first">Token of the first.</param>
     /// <param name="count">How many there are.</param>
-    /// <param name="to">Receives them.</param>
-    [SkipLocalsInit]
+    /// <param name="to">Receives them; room for one vector more.</param>
     public void Queries<T>(ProjectedTokens queries, int sample, int head, int first, int count, float* to)
         where T : unmanaged, ILane<T>
     {
-        var rows = stackalloc float[AttentionTile.Queries * MostChannels];
-        for (var q = 0; q < AttentionTile.Queries; q++)
-            if (q < count)
-            {
-                var token = (long)sample * shape.Length + first + q;
-                Prefetch<T>(queries, token + AttentionTile.Queries, head);
-                Turn(queries.At<T>(token, head, shape.HeadWidth), null, first + q, rows + q * MostChannels);
-            }
-            else
-                new Span<float>(rows + q * MostChannels, shape.Padded).Clear();
+        for (var q = 0; q < count; q++, to += shape.Padded)
+        {
+            var token = (long)sample * shape.Length + first + q;
+            Prefetch<T>(queries, token + AttentionTile.Queries, head);
+            Turn(queries.At<T>(token, head, shape.HeadWidth), null, first + q, to);
+        }
+        new Span<float>(to, (AttentionTile.Queries - count) * shape.Padded).Clear();
+    }
+
+    /// <summary>Eight rows channel by channel, <c>[padded e, 8]</c>.</summary>
+    public void Columns(float* rows, float* to)
+    {
         for (var channel = 0; channel < shape.Padded; channel += 8)
-            Transpose(rows + channel, MostChannels, to + channel * AttentionTile.Queries, AttentionTile.Queries);
+            Transpose(rows + channel, shape.Padded, to + channel * AttentionTile.Queries, AttentionTile.Queries);
     }
 }

@@ -3,10 +3,13 @@ using System.Runtime.Intrinsics;
 namespace InvFusion.Ops.Kernels;
 
 /// <summary>The products of a tile of eight queries with keys and values, whose sums stay in registers.</summary>
-internal static unsafe class AttentionTile
+internal static unsafe partial class AttentionTile
 {
     /// <summary>Queries of a tile.</summary>
     public const int Queries = 8;
+
+    /// <summary>Queries whose weights meet values at a time: in windows four see fewer columns of keys than eight.</summary>
+    public const int Half = 4;
 
     /// <summary>q kᵀ for eight queries and two vectors of keys.</summary>
     /// <param name="queries">Channel by channel, <c>[e, 8]</c>.</param>
@@ -71,28 +74,28 @@ internal static unsafe class AttentionTile
         b.Store(to + Lanes.Width);
     }
 
-    /// <summary>out += p v for eight rows of p and a run of values.</summary>
-    /// <param name="p">Weights of the values, row i for query i.</param>
+    /// <summary>out += p v for four rows of p and the values that they see.</summary>
+    /// <param name="p">Weights of the first value seen, row i for query i.</param>
     /// <param name="stride">From a row of p to the next.</param>
-    /// <param name="values">Rows <c>[count, padded]</c>.</param>
-    /// <param name="count">Values.</param>
+    /// <param name="values">The first row seen of <c>[tokens, padded]</c>.</param>
+    /// <param name="seen">Which they are.</param>
     /// <param name="padded">Numbers of a value, a multiple of sixteen.</param>
-    /// <param name="output">Rows <c>[8, padded]</c>.</param>
-    public static void Accumulate(float* p, int stride, float* values, int count, int padded, float* output)
+    /// <param name="output">Rows <c>[4, padded]</c>.</param>
+    public static void Accumulate(float* p, int stride, float* values, in SeenKeys seen, int padded, float* output)
     {
-        for (var half = 0; half < 2; half++, p += 4 * stride, output += 4 * padded)
-        {
-            var channel = 0;
-            for (; channel + 4 * Lanes.Width <= padded; channel += 4 * Lanes.Width)
-                AccumulateFourByFour(p, stride, values + channel, count, padded, output + channel);
-            for (; channel < padded; channel += Lanes.Width)
-                AccumulateFourByOne(p, stride, values + channel, count, padded, output + channel);
-        }
+        var channel = 0;
+        for (; channel + 4 * Lanes.Width <= padded; channel += 4 * Lanes.Width)
+            AccumulateFourByFour(p, stride, values + channel, seen, padded, output + channel);
+        for (; channel + 2 * Lanes.Width <= padded; channel += 2 * Lanes.Width)
+            AccumulateFourByTwo(p, stride, values + channel, seen, padded, output + channel);
+        if (channel < padded)
+            AccumulateFourByOne(p, stride, values + channel, seen, padded, output + channel);
     }
 
-    private static void AccumulateFourByFour(float* p, int stride, float* v, int count, int padded, float* to)
+    private static void AccumulateFourByFour(float* p, nint stride, float* v, in SeenKeys seen, nint padded, float* to)
     {
         const int W = Lanes.Width;
+        var (lines, count, toNextScores, toNextValues) = (seen.Lines, seen.Count, seen.ScoresBetween, seen.TokensBetween * padded);
         float* o1 = to + padded,
             o2 = o1 + padded,
             o3 = o2 + padded;
@@ -112,39 +115,74 @@ internal static unsafe class AttentionTile
             d1 = Vector512.Load(o3 + W),
             d2 = Vector512.Load(o3 + 2 * W),
             d3 = Vector512.Load(o3 + 3 * W);
-        for (var k = 0; k < count; k++, v += padded)
+        for (var line = 0; line < lines; line++, p += toNextScores, v += toNextValues)
+        for (var k = 0; k < count; k++, v += padded, p++)
         {
             Vector512<float> v0 = Vector512.Load(v),
                 v1 = Vector512.Load(v + W),
                 v2 = Vector512.Load(v + 2 * W),
                 v3 = Vector512.Load(v + 3 * W);
-            var w = Vector512.Create(p[k]);
+            var w = Vector512.Create(p[0]);
             (a0, a1) = (Vector512.FusedMultiplyAdd(w, v0, a0), Vector512.FusedMultiplyAdd(w, v1, a1));
             (a2, a3) = (Vector512.FusedMultiplyAdd(w, v2, a2), Vector512.FusedMultiplyAdd(w, v3, a3));
-            w = Vector512.Create(p[k + stride]);
+            w = Vector512.Create(p[stride]);
             (b0, b1) = (Vector512.FusedMultiplyAdd(w, v0, b0), Vector512.FusedMultiplyAdd(w, v1, b1));
             (b2, b3) = (Vector512.FusedMultiplyAdd(w, v2, b2), Vector512.FusedMultiplyAdd(w, v3, b3));
-            w = Vector512.Create(p[k + 2 * stride]);
+            w = Vector512.Create(p[2 * stride]);
             (c0, c1) = (Vector512.FusedMultiplyAdd(w, v0, c0), Vector512.FusedMultiplyAdd(w, v1, c1));
             (c2, c3) = (Vector512.FusedMultiplyAdd(w, v2, c2), Vector512.FusedMultiplyAdd(w, v3, c3));
-            w = Vector512.Create(p[k + 3 * stride]);
+            w = Vector512.Create(p[3 * stride]);
             (d0, d1) = (Vector512.FusedMultiplyAdd(w, v0, d0), Vector512.FusedMultiplyAdd(w, v1, d1));
             (d2, d3) = (Vector512.FusedMultiplyAdd(w, v2, d2), Vector512.FusedMultiplyAdd(w, v3, d3));
         }
-        Store4(a0, a1, a2, a3, to);
-        Store4(b0, b1, b2, b3, o1);
-        Store4(c0, c1, c2, c3, o2);
-        Store4(d0, d1, d2, d3, o3);
+        Store(a0, a1, to);
+        Store(a2, a3, to + 2 * W);
+        Store(b0, b1, o1);
+        Store(b2, b3, o1 + 2 * W);
+        Store(c0, c1, o2);
+        Store(c2, c3, o2 + 2 * W);
+        Store(d0, d1, o3);
+        Store(d2, d3, o3 + 2 * W);
     }
 
-    private static void Store4(Vector512<float> a, Vector512<float> b, Vector512<float> c, Vector512<float> d, float* to)
+    private static void AccumulateFourByTwo(float* p, nint stride, float* v, in SeenKeys seen, nint padded, float* to)
     {
-        Store(a, b, to);
-        Store(c, d, to + 2 * Lanes.Width);
+        const int W = Lanes.Width;
+        var (lines, count, toNextScores, toNextValues) = (seen.Lines, seen.Count, seen.ScoresBetween, seen.TokensBetween * padded);
+        float* o1 = to + padded,
+            o2 = o1 + padded,
+            o3 = o2 + padded;
+        Vector512<float> a0 = Vector512.Load(to),
+            a1 = Vector512.Load(to + W);
+        Vector512<float> b0 = Vector512.Load(o1),
+            b1 = Vector512.Load(o1 + W);
+        Vector512<float> c0 = Vector512.Load(o2),
+            c1 = Vector512.Load(o2 + W);
+        Vector512<float> d0 = Vector512.Load(o3),
+            d1 = Vector512.Load(o3 + W);
+        for (var line = 0; line < lines; line++, p += toNextScores, v += toNextValues)
+        for (var k = 0; k < count; k++, v += padded, p++)
+        {
+            Vector512<float> v0 = Vector512.Load(v),
+                v1 = Vector512.Load(v + W);
+            var w = Vector512.Create(p[0]);
+            (a0, a1) = (Vector512.FusedMultiplyAdd(w, v0, a0), Vector512.FusedMultiplyAdd(w, v1, a1));
+            w = Vector512.Create(p[stride]);
+            (b0, b1) = (Vector512.FusedMultiplyAdd(w, v0, b0), Vector512.FusedMultiplyAdd(w, v1, b1));
+            w = Vector512.Create(p[2 * stride]);
+            (c0, c1) = (Vector512.FusedMultiplyAdd(w, v0, c0), Vector512.FusedMultiplyAdd(w, v1, c1));
+            w = Vector512.Create(p[3 * stride]);
+            (d0, d1) = (Vector512.FusedMultiplyAdd(w, v0, d0), Vector512.FusedMultiplyAdd(w, v1, d1));
+        }
+        Store(a0, a1, to);
+        Store(b0, b1, o1);
+        Store(c0, c1, o2);
+        Store(d0, d1, o3);
     }
 
-    private static void AccumulateFourByOne(float* p, int stride, float* v, int count, int padded, float* to)
+    private static void AccumulateFourByOne(float* p, nint stride, float* v, in SeenKeys seen, nint padded, float* to)
     {
+        var (lines, count, toNextScores, toNextValues) = (seen.Lines, seen.Count, seen.ScoresBetween, seen.TokensBetween * padded);
         float* o1 = to + padded,
             o2 = o1 + padded,
             o3 = o2 + padded;
@@ -152,13 +190,14 @@ internal static unsafe class AttentionTile
             b = Vector512.Load(o1),
             c = Vector512.Load(o2),
             d = Vector512.Load(o3);
-        for (var k = 0; k < count; k++, v += padded)
+        for (var line = 0; line < lines; line++, p += toNextScores, v += toNextValues)
+        for (var k = 0; k < count; k++, v += padded, p++)
         {
             var value = Vector512.Load(v);
-            a = Vector512.FusedMultiplyAdd(Vector512.Create(p[k]), value, a);
-            b = Vector512.FusedMultiplyAdd(Vector512.Create(p[k + stride]), value, b);
-            c = Vector512.FusedMultiplyAdd(Vector512.Create(p[k + 2 * stride]), value, c);
-            d = Vector512.FusedMultiplyAdd(Vector512.Create(p[k + 3 * stride]), value, d);
+            a = Vector512.FusedMultiplyAdd(Vector512.Create(p[0]), value, a);
+            b = Vector512.FusedMultiplyAdd(Vector512.Create(p[stride]), value, b);
+            c = Vector512.FusedMultiplyAdd(Vector512.Create(p[2 * stride]), value, c);
+            d = Vector512.FusedMultiplyAdd(Vector512.Create(p[3 * stride]), value, d);
         }
         a.Store(to);
         b.Store(o1);
@@ -170,10 +209,7 @@ internal static unsafe class AttentionTile
     /// <returns>Their sum.</returns>
     public static float Exponentials(float* row, int length)
     {
-        var largest = Vector512.Load(row);
-        for (var i = Lanes.Width; i < length; i += Lanes.Width)
-            largest = Vector512.MaxNative(largest, Vector512.Load(row + i));
-        var shift = Vector512.Create(Highest(largest));
+        var shift = Vector512.Create(Highest(row, length));
         var sum = Vector512<float>.Zero;
         for (var i = 0; i < length; i += Lanes.Width)
         {
@@ -184,8 +220,11 @@ internal static unsafe class AttentionTile
         return Vector512.Sum(sum);
     }
 
-    private static float Highest(Vector512<float> x)
+    private static float Highest(float* row, int length)
     {
+        var x = Vector512.Load(row);
+        for (var i = Lanes.Width; i < length; i += Lanes.Width)
+            x = Vector512.MaxNative(x, Vector512.Load(row + i));
         var half = Vector256.Max(x.GetLower(), x.GetUpper());
         var quarter = Vector128.Max(half.GetLower(), half.GetUpper());
         return MathF.Max(MathF.Max(quarter[0], quarter[1]), MathF.Max(quarter[2], quarter[3]));

@@ -33,6 +33,9 @@ internal readonly record struct HeadProjections
     /// <summary>One or two groups of keys.</summary>
     public int Groups => Extra.Key.Given ? 2 : 1;
 
+    /// <summary>The ordinary group (0) or the extra one (1).</summary>
+    public KeyGroup Group(int index) => index == 0 ? Ordinary : Extra;
+
     private static ProjectedTokens Part(Tensor of, int index, int width) =>
         new(TensorMemory.Address(of) + (nint)(index * width * of.ElementSize), (int)of.shape[^1]);
 }
@@ -52,8 +55,8 @@ internal readonly unsafe struct HeadTurns(AttentionShape shape, float* cos, long
     /// <summary>Sizes.</summary>
     public AttentionShape Shape => shape;
 
-    /// <summary>s of a head.</summary>
-    public float Scale(int head) => scale[head];
+    /// <summary>The gradient of s of a head: its normalised rows are √s times something, so that it is Σ ⟨dx̂, x̂⟩ / 2s over them.</summary>
+    public float ScaleBack(int head, float sum) => scale[head] > (float)CosineSimilarity.SmallestScale ? sum / (2 * scale[head]) : 0;
 
     /// <summary>Sample and head of item b·n + h, and its rows.</summary>
     public (int Sample, int Head, AttentionRows Rows) Of(int item)

@@ -12,6 +12,16 @@ internal static unsafe class Lanes
     /// <summary>Rounds a length up to whole vectors.</summary>
     public static int Padded(int length) => (length + Width - 1) / Width * Width;
 
+    /// <summary>The numbers from one lane up to another, 0 in the other lanes.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<float> Within(Vector512<float> x, int first, int end)
+    {
+        var inside =
+            Vector512.GreaterThanOrEqual(Vector512<int>.Indices, Vector512.Create(first))
+            & Vector512.LessThan(Vector512<int>.Indices, Vector512.Create(end));
+        return Vector512.ConditionalSelect(inside.AsSingle(), x, Vector512<float>.Zero);
+    }
+
     /// <summary>e^x to 2 units in the last place; 0 below -87.3 (-∞ included), 2^127 and more above 88.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<float> Exp(Vector512<float> x)
