@@ -18,13 +18,15 @@ public static class RmsNorm
         if (
             FusedKernels.Take(FusedKernel.Norm, x)
             && dtype is ScalarType.Float32 or ScalarType.BFloat16
-            && x.dtype == ScalarType.Float32
             && scale.dtype == ScalarType.Float32
             && OneScalePerSample(x, scale)
         )
+        {
+            using var single = x.to_type(ScalarType.Float32);
             return FusedKernels.TakeWithoutGraph(FusedKernel.Norm, x, scale)
-                ? RmsNormKernel.Apply(x, scale, dtype)
-                : RmsNormFunction.Apply(x, scale, dtype);
+                ? RmsNormKernel.Apply(single, scale, dtype)
+                : RmsNormFunction.Apply(single, scale, dtype);
+        }
         using var scope = NewDisposeScope();
         var wide = x.to_type(ScalarType.Float32);
         var inverse = wide.square().mean([-1], keepdim: true).add_(Epsilon).rsqrt_();
