@@ -20,10 +20,8 @@ internal sealed unsafe partial class MpiCollective : ICollective
     /// <exception cref="NativeRuntimeException">The library is missing, or belongs to another launcher.</exception>
     public MpiCollective(Launch launch, Action<string>? lost = null)
     {
-        // UCX would take SIGSEGV, from which .NET makes NullReferenceException.
-        Prefer("UCX_ERROR_SIGNALS", "");
-        // Nor may it read in the memory of the others: it aborts when one of them has died, before the watch can say so.
-        Prefer("UCX_TLS", "^cma");
+        // UCX would take SIGSEGV, from which .NET makes NullReferenceException; the runtime's own SetEnvironmentVariable does not reach native code.
+        _ = SetNativeVariable("UCX_ERROR_SIGNALS", "", overwrite: 0);
         _mpi = MpiLibrary.Load(launch);
         int provided,
             rank,
@@ -165,9 +163,6 @@ internal sealed unsafe partial class MpiCollective : ICollective
     }
 
     private void Check(int code) => _mpi.Check(code);
-
-    // The runtime's own SetEnvironmentVariable does not reach native code.
-    private static void Prefer(string variable, string value) => _ = SetNativeVariable(variable, value, overwrite: 0);
 
     [LibraryImport("libc", EntryPoint = "setenv", StringMarshalling = StringMarshalling.Utf8)]
     private static partial int SetNativeVariable(string name, string value, int overwrite);
