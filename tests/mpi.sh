@@ -48,7 +48,8 @@ JSON
 launch() { # mpi ranks arguments…: the program under a launcher; without one on one rank
     local mpi=$1 ranks=$2
     shift 2
-    if [[ $ranks == 1 ]]; then "${program[@]}" "$@"; else "mpirun.$mpi" -n "$ranks" "${program[@]}" "$@"; fi
+    # A launch takes seconds; one that hangs is to fail by name.
+    if [[ $ranks == 1 ]]; then "${program[@]}" "$@"; else timeout -k 10 300 "mpirun.$mpi" -n "$ranks" "${program[@]}" "$@"; fi
 }
 
 train() { # mpi ranks config out options…
