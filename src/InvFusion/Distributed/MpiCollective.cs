@@ -1,4 +1,3 @@
-using System.Runtime.InteropServices;
 using InvFusion.Runtime;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -6,7 +5,7 @@ using static TorchSharp.torch;
 namespace InvFusion.Distributed;
 
 /// <summary>Ranks that a launcher of MPI has started. Tensors of a GPU travel through the host's memory.</summary>
-internal sealed unsafe partial class MpiCollective : ICollective
+internal sealed unsafe class MpiCollective : ICollective
 {
     private const int ThreadMultiple = 3; // the watch over the other ranks may end the job beside a running exchange
     private const long Chunk = 1 << 28; // counts are 32-bit
@@ -20,8 +19,7 @@ internal sealed unsafe partial class MpiCollective : ICollective
     /// <exception cref="NativeRuntimeException">The library is missing, or belongs to another launcher.</exception>
     public MpiCollective(Launch launch, Action<string>? lost = null)
     {
-        // UCX would take SIGSEGV, from which .NET makes NullReferenceException; the runtime's own SetEnvironmentVariable does not reach native code.
-        _ = SetNativeVariable("UCX_ERROR_SIGNALS", "", overwrite: 0);
+        NativeProcess.Prefer("UCX_ERROR_SIGNALS", ""); // UCX would take SIGSEGV, from which .NET makes NullReferenceException
         _mpi = MpiLibrary.Load(launch);
         int provided,
             rank,
@@ -87,14 +85,14 @@ internal sealed unsafe partial class MpiCollective : ICollective
         var end = new Thread(() =>
         {
             Thread.Sleep(AbortPatience);
-            ExitNow(code);
+            NativeProcess.ExitNow(code);
         })
         {
             IsBackground = true,
         };
         end.Start();
         _ = _mpi.AbortAll(_mpi.World, code);
-        ExitNow(code);
+        NativeProcess.ExitNow(code);
     }
 
     /// <summary>Waits for the other ranks and leaves in order.</summary>
@@ -163,10 +161,4 @@ internal sealed unsafe partial class MpiCollective : ICollective
     }
 
     private void Check(int code) => _mpi.Check(code);
-
-    [LibraryImport("libc", EntryPoint = "setenv", StringMarshalling = StringMarshalling.Utf8)]
-    private static partial int SetNativeVariable(string name, string value, int overwrite);
-
-    [LibraryImport("libc", EntryPoint = "_exit")]
-    private static partial void ExitNow(int code);
 }

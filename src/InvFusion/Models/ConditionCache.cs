@@ -6,8 +6,8 @@ using static TorchSharp.torch;
 namespace InvFusion.Models;
 
 /// <summary>
-/// The conditioning vector that came last, and the scales of all norms that follow from it, in one product: a step of Heun asks twice for its second noise level,
-/// and every other image of a sampler's batch for the same. For networks on the CPU that are loaded for evaluation; others compute as they go.
+/// The conditioning vector that came last, and the scales of all norms that follow from it, in one product: the second noise level of a step of Heun is the first of
+/// the next. For networks on the CPU that are loaded for evaluation; others compute as they go.
 /// </summary>
 /// <param name="norms">The norms that the vector scales.</param>
 internal sealed class ConditionCache(IReadOnlyList<AdaptiveRmsNorm> norms) : IDisposable
@@ -68,7 +68,7 @@ internal sealed class ConditionCache(IReadOnlyList<AdaptiveRmsNorm> norms) : IDi
                 numbers.Add(double.NaN);
                 continue;
             }
-            using var doubles = tensor.detach().to_type(ScalarType.Float64).contiguous();
+            using var doubles = tensor.to_type(ScalarType.Float64);
             numbers.AddRange(TensorMemory.Numbers<double>(doubles));
             numbers.Add(double.PositiveInfinity);
         }

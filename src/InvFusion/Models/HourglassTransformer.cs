@@ -19,7 +19,7 @@ public sealed class HourglassTransformer : nn.Module
     private const double SigmaYUnit = 0.01;
 
     private readonly NetworkConfiguration _configuration;
-    private readonly ConditionCache _conditions;
+    private readonly ConditionCache? _conditions; // null until all is built: the finalizer of one that could not be comes here too
 
     [ComponentName(Name = "patch_in")]
     private readonly TokenMerge _patchIn;
@@ -133,7 +133,7 @@ public sealed class HourglassTransformer : nn.Module
     {
         using var scope = NewDisposeScope();
         var (op, y) = (conditioning.Operator, conditioning.Measurements);
-        var condition = _conditions.Get(noise, conditioning, () => Condition(noise, conditioning));
+        var condition = _conditions!.Get(noise, conditioning, () => Condition(noise, conditioning));
         var context = new LayerContext(condition, op, y, computeType, checkpoints);
         var x = _patchIn.call(input.to_type(computeType)).to_type(ScalarType.Float32);
         var positions = new List<Tensor> { AxialRope.Positions((int)x.shape[1], (int)x.shape[2], x.device) };
@@ -155,7 +155,7 @@ public sealed class HourglassTransformer : nn.Module
     /// <inheritdoc/>
     protected override void Dispose(bool disposing)
     {
-        _conditions.Dispose();
+        _conditions?.Dispose();
         base.Dispose(disposing);
     }
 

@@ -41,7 +41,7 @@ public static partial class TorchRuntime
             return;
         Console.Out.Flush();
         Console.Error.Flush();
-        ExitNow(code);
+        NativeProcess.ExitNow(code);
     }
 
     // In methods of their own, so that the JIT resolves TorchSharp only after the libraries are loaded.
@@ -85,15 +85,8 @@ public static partial class TorchRuntime
     {
         if (!OperatingSystem.IsLinux() || Environment.GetEnvironmentVariable("OMP_WAIT_POLICY") is not null)
             return;
-        // Read by libgomp when it is loaded, from the environment of the process, which .NET's own setter does not touch.
-        _ = SetEnvironment("GOMP_SPINCOUNT", "5000", 0);
+        NativeProcess.Prefer("GOMP_SPINCOUNT", "5000"); // read by libgomp when it is loaded
     }
-
-    [LibraryImport("libc", EntryPoint = "_exit")]
-    private static partial void ExitNow(int code);
-
-    [LibraryImport("libc", EntryPoint = "setenv", StringMarshalling = StringMarshalling.Utf8)]
-    private static partial int SetEnvironment(string name, string value, int overwrite);
 
     private const int TrimThreshold = -1;
     private const int TopPad = -2;
