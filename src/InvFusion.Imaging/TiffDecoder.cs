@@ -7,8 +7,8 @@ namespace InvFusion.Imaging;
 /// <remarks>As for the other formats: 16-bit values keep their upper byte, alpha is dropped (colours that were multiplied by it are divided first), the orientation is applied.</remarks>
 internal static class TiffDecoder
 {
-    // The library prints what it finds odd, on the console; what it returns says enough.
-    static TiffDecoder() => Tiff.SetErrorHandler(new Silence());
+    // The library prints what it finds odd, on the console; what it returns says enough. Of other pictures none of it is loaded.
+    private static readonly Silence Silent = new();
 
     /// <summary>Whether the content starts as a TIFF does.</summary>
     public static bool IsTiff(ReadOnlySpan<byte> content) =>
@@ -18,6 +18,7 @@ internal static class TiffDecoder
     /// <exception cref="DataFormatException">It is truncated or damaged, or of a kind that is not read; the message names it.</exception>
     public static RgbImage Decode(ReadOnlySpan<byte> content, string name, long maxPixels)
     {
+        Tiff.SetErrorHandler(Silent);
         try
         {
             using var stream = new MemoryStream(content.ToArray(), writable: false);

@@ -1,3 +1,4 @@
+using InvFusion.Runtime;
 using static TorchSharp.torch;
 
 namespace InvFusion.Diffusion;
@@ -76,7 +77,7 @@ internal sealed class SamplingRun(
     // Notes samples that are not finite, and overwrites every failed one.
     private Tensor Isolate(Tensor values, double replacement)
     {
-        if (!values.isfinite().all().item<bool>())
+        if (!TensorMemory.AllFinite(values))
         {
             var finite = values.isfinite().flatten(1).all(1).to(CPU); // [B]
             for (var i = 0; i < _failures.Length; i++)

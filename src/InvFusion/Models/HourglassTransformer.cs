@@ -1,5 +1,4 @@
 using InvFusion.Modules;
-using InvFusion.Ops;
 using TorchSharp.Modules;
 using TorchSharp.Utils;
 using static TorchSharp.torch;
@@ -19,6 +18,7 @@ public sealed class HourglassTransformer : nn.Module
     private const double SigmaYUnit = 0.01;
 
     private readonly NetworkConfiguration _configuration;
+    private readonly GridPositions _positions = new();
     private readonly ConditionCache? _conditions; // null until all is built: the finalizer of one that could not be comes here too
 
     [ComponentName(Name = "patch_in")]
@@ -135,15 +135,14 @@ public sealed class HourglassTransformer : nn.Module
         var (op, y) = (conditioning.Operator, conditioning.Measurements);
         var condition = _conditions!.Get(noise, conditioning, () => Condition(noise, conditioning));
         var context = new LayerContext(condition, op, y, computeType, checkpoints);
-        var x = _patchIn.call(input.to_type(computeType)).to_type(ScalarType.Float32);
-        var positions = new List<Tensor> { AxialRope.Positions((int)x.shape[1], (int)x.shape[2], x.device) };
+        var x = _patchIn.call(input, computeType);
+        var positions = _positions.Get((int)x.shape[1], (int)x.shape[2], _merges.Count + 1, x.device);
         var skips = new List<Tensor>();
         for (var i = 0; i < _merges.Count; i++)
         {
             x = Through(_downLevels[i], x, positions[i], context);
             skips.Add(x);
-            x = _merges[i].call(x.to_type(computeType)).to_type(ScalarType.Float32);
-            positions.Add(AxialRope.Downscale(positions[i]));
+            x = _merges[i].call(x, computeType);
         }
         x = Through(_midLevel, x, positions[^1], context);
         for (var i = _splits.Count - 1; i >= 0; i--)
@@ -156,6 +155,7 @@ public sealed class HourglassTransformer : nn.Module
     protected override void Dispose(bool disposing)
     {
         _conditions?.Dispose();
+        _positions.Dispose();
         base.Dispose(disposing);
     }
 

@@ -47,11 +47,11 @@ public sealed class AdaptiveRmsNorm : nn.Module<Tensor, Tensor, ScalarType, Tens
         _kept = null;
     }
 
-    /// <summary>What the normalised channels are multiplied by: <c>[B, c]</c> → <c>[B, d]</c>.</summary>
+    /// <summary>What the normalised channels are multiplied by: <c>[B, c]</c> → <c>[B, d]</c>; kept here or of the caller's dispose scope, so not to be disposed by hand.</summary>
     internal Tensor Scale(Tensor condition)
     {
         if (_kept is { } kept && ReferenceEquals(condition, kept.Condition))
-            return kept.Scale.alias();
+            return kept.Scale;
         using var linear = _linear.call(condition);
         return linear + 1;
     }

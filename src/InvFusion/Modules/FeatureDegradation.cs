@@ -52,12 +52,14 @@ public sealed class FeatureDegradation : nn.Module
     {
         using var scope = NewDisposeScope();
         using var noGrad = no_grad();
-        var (weight, bias) = (_degLinear.Weight.contiguous(), _degLinear.Bias!.contiguous());
+        using TensorRows weight = new(_degLinear.Weight),
+            bias = new(_degLinear.Bias!),
+            x = new(tokens),
+            y = new(measurements);
         using var mix = new FeatureMix(Numbers(weight), Numbers(bias));
         var output = empty(tokens.shape, ScalarType.Float32);
-        var y = measurements.to_type(ScalarType.Float32).contiguous();
-        return op.Fuse(new(tokens.contiguous(), output, y, mix, _patch)) ? output.MoveToOuterDisposeScope() : null;
+        return op.Fuse(new(x.Tensor, output, y.Tensor, mix, _patch)) ? output.MoveToOuterDisposeScope() : null;
 
-        static Span<float> Numbers(Tensor tensor) => new(TensorMemory.Floats(tensor), (int)tensor.NumberOfElements);
+        static Span<float> Numbers(TensorRows rows) => new(rows.Floats, (int)rows.Tensor.NumberOfElements);
     }
 }

@@ -51,4 +51,27 @@ public sealed class FeedForwardBlock : nn.Module<Tensor, Tensor, ScalarType, Ten
         ResidualKernel.Add(sum, _downProj.call(Geglu.Apply(_upProj.call(normalized))));
         return sum.MoveToOuterDisposeScope();
     }
+
+    /// <summary>Whether <see cref="PackedAfter"/> can take the block.</summary>
+    internal bool CanPack(ScalarType dtype) => _upProj.Packs(dtype) && _downProj.Packs(dtype);
+
+    /// <summary>The block behind an attention block's heads, in bfloat16: <see cref="FeedForwardKernel"/>.</summary>
+    /// <param name="tokens">x, <c>[B, h, w, d]</c> float32.</param>
+    /// <param name="attended">What its heads read, <c>[B, h, w, d]</c> bfloat16.</param>
+    /// <param name="outProjection">Its out-projection.</param>
+    /// <param name="condition"><c>[B, c]</c>.</param>
+    internal Tensor PackedAfter(Tensor tokens, Tensor attended, Linear outProjection, Tensor condition)
+    {
+        using var scope = NewDisposeScope();
+        return FeedForwardKernel
+            .Apply(
+                tokens,
+                attended,
+                outProjection.Packed(PackedWeights.Pack),
+                _norm.Scale(condition),
+                _upProj.Packed(PackedWeights.PackGated),
+                _downProj.Packed(PackedWeights.Pack)
+            )
+            .MoveToOuterDisposeScope();
+    }
 }

@@ -1,3 +1,4 @@
+using InvFusion.Ops.Kernels;
 using TorchSharp.Modules;
 using TorchSharp.Utils;
 using static TorchSharp.torch;
@@ -9,6 +10,7 @@ namespace InvFusion.Modules;
 public sealed class Linear : nn.Module<Tensor, Tensor>
 {
     private readonly WeightCache _cache = new();
+    private readonly bool _packable;
 
     [ComponentName(Name = "weight")]
     private readonly Parameter _weight;
@@ -25,6 +27,7 @@ public sealed class Linear : nn.Module<Tensor, Tensor>
         : base(nameof(Linear))
     {
         var bound = zero ? 0 : 1 / Math.Sqrt(inputs);
+        _packable = PackedWeights.Takes(inputs, outputs);
         _weight = Parameters.Create(bound, outputs, inputs);
         if (bias)
             _bias = Parameters.Create(bound, outputs);
@@ -36,6 +39,14 @@ public sealed class Linear : nn.Module<Tensor, Tensor>
 
     /// <summary>The bias <c>[outputs]</c>, or null.</summary>
     public Tensor? Bias => _bias;
+
+    /// <summary>Whether products with <see cref="Packed"/> are to be taken: the processor has them in this precision, and the weights cannot change any more.</summary>
+    internal bool Packs(ScalarType dtype) =>
+        _packable && dtype == ScalarType.BFloat16 && FusedKernels.Take(FusedKernel.Products, _weight) && !_weight.requires_grad;
+
+    /// <summary>The weights as <see cref="PackedProduct"/> takes them.</summary>
+    /// <param name="pack">Orders them; always the same one.</param>
+    internal Tensor Packed(Func<Tensor, Tensor> pack) => _cache.Packed(() => pack(_weight));
 
     /// <inheritdoc/>
     public override Tensor forward(Tensor input)

@@ -16,17 +16,17 @@ internal sealed unsafe class RopeCache
     /// <param name="frequencies"><c>[n, e/8]</c>.</param>
     public RopeTable Get(Tensor positions, Tensor frequencies)
     {
-        using Tensor p = positions.contiguous(),
-            f = frequencies.contiguous();
+        using TensorRows p = new(positions),
+            f = new(frequencies);
         Span<float> newPositions = Numbers(p),
             newFrequencies = Numbers(f);
         if (_table is null || !newPositions.SequenceEqual(_positions) || !newFrequencies.SequenceEqual(_frequencies))
         {
-            _table = new(p, f);
+            _table = new(p.Tensor, f.Tensor);
             (_positions, _frequencies) = (newPositions.ToArray(), newFrequencies.ToArray());
         }
         return _table;
     }
 
-    private static Span<float> Numbers(Tensor tensor) => new(TensorMemory.Floats(tensor), (int)tensor.NumberOfElements);
+    private static Span<float> Numbers(TensorRows rows) => new(rows.Floats, (int)rows.Tensor.NumberOfElements);
 }

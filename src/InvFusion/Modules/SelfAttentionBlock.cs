@@ -16,6 +16,7 @@ public sealed class SelfAttentionBlock : nn.Module
     private readonly int _headWidth;
     private readonly int _kernel;
     private readonly double _dropout;
+    private readonly WeightCache _fromTokensAlone = new();
     private readonly WeightCache _fromTokens = new();
     private readonly WeightCache _fromFeatures = new();
     private readonly RopeCache _rope = new();
@@ -104,20 +105,33 @@ public sealed class SelfAttentionBlock : nn.Module
     /// <summary>Whether <see cref="Fused"/> has room for these tokens.</summary>
     internal bool CanFuse(Tensor tokens) => tokens.dtype == ScalarType.Float32 && AttentionKernel.Takes(Shape(tokens));
 
+    /// <summary>Whether <see cref="Attend"/> can take its projections, and what comes behind it its own, from packed weights.</summary>
+    internal bool CanPack(ScalarType dtype) => _qkvProj.Packs(dtype) && _outProj.Packs(dtype);
+
+    /// <summary>The map behind the heads.</summary>
+    internal Linear OutProjection => _outProj;
+
     /// <summary>What <see cref="Forward"/> adds to the tokens, in the given type: fused, in evaluation, without a graph.</summary>
     internal Tensor Fused(Tensor tokens, Tensor positions, Tensor condition, JointFeatures joint, ScalarType dtype)
+    {
+        using var attended = Attend(tokens, positions, condition, joint, dtype);
+        return _outProj.call(attended);
+    }
+
+    /// <summary>What the heads read, <c>[B, h, w, d]</c> in the given type: the input of <see cref="OutProjection"/>; fused, in evaluation, without a graph.</summary>
+    internal Tensor Attend(Tensor tokens, Tensor positions, Tensor condition, JointFeatures joint, ScalarType dtype)
     {
         using var scope = NewDisposeScope();
         using var noGrad = no_grad();
         var (shape, rope) = (Shape(tokens), _rope.Get(positions, _posEmb.Frequencies));
-        var (fromTokens, fromFeatures) = Projections(tokens, condition, joint, dtype);
-        if (dtype == ScalarType.BFloat16 && _kernel == 0)
-        {
-            var (q, k, v) = AttentionHeads.Compute(fromTokens, fromFeatures, _scale, shape, rope);
-            return _outProj.call(ProductAttention.Apply(q, k, v, shape)).MoveToOuterDisposeScope();
-        }
-        var attended = AttentionFunction.Compute(fromTokens, fromFeatures, _scale, shape, rope);
-        return _outProj.call(attended).MoveToOuterDisposeScope();
+        var pack = CanPack(dtype);
+        var (fromTokens, fromFeatures) = Projections(tokens, condition, joint, dtype, pack);
+        if (dtype != ScalarType.BFloat16 || _kernel != 0)
+            return AttentionFunction.Compute(fromTokens, fromFeatures, _scale, shape, rope).MoveToOuterDisposeScope();
+        if (pack && PackedAttention.Takes(shape))
+            return PackedAttention.Apply(fromTokens, fromFeatures, _scale, shape, rope).MoveToOuterDisposeScope();
+        var (q, k, v) = AttentionHeads.Compute(fromTokens, fromFeatures, _scale, shape, rope);
+        return ProductAttention.Apply(q, k, v, shape).MoveToOuterDisposeScope();
     }
 
     // With a graph: windows in a kernel of their own; in global attention normalisation and rotation are fused, and the products libtorch's.
@@ -125,7 +139,7 @@ public sealed class SelfAttentionBlock : nn.Module
     {
         using var scope = NewDisposeScope();
         var (shape, rope) = (Shape(tokens), _rope.Get(positions, _posEmb.Frequencies));
-        var (fromTokens, fromFeatures) = Projections(tokens, condition, joint, dtype);
+        var (fromTokens, fromFeatures) = Projections(tokens, condition, joint, dtype, pack: false);
         var attended =
             _kernel == 0
                 ? Products(fromTokens, fromFeatures, shape, rope)
@@ -141,17 +155,30 @@ public sealed class SelfAttentionBlock : nn.Module
     }
 
     // (q | k | v) or (q | k | v | extra k) of the tokens, and (rest of extra k | extra v) of the degraded features: null where those are zero.
-    private (Tensor FromTokens, Tensor? FromFeatures) Projections(Tensor tokens, Tensor condition, JointFeatures joint, ScalarType dtype)
+    private (Tensor FromTokens, Tensor? FromFeatures) Projections(
+        Tensor tokens,
+        Tensor condition,
+        JointFeatures joint,
+        ScalarType dtype,
+        bool pack
+    )
     {
-        var u = _norm.call(tokens, condition, dtype);
         var fromTokens =
             joint.Kind == JointKind.None || _jointKeyProj is null
-                ? _qkvProj.call(u)
-                : nn.functional.linear(u, _fromTokens.Get(_scale, dtype, type => FromTokens().to_type(type)));
+                ? Project(tokens, _norm, _fromTokensAlone, () => _qkvProj.Weight)
+                : Project(tokens, _norm, _fromTokens, FromTokens);
         if (joint.Kind != JointKind.Given || _jointKeyProj is null)
             return (fromTokens, null);
-        var g = _jointNorm!.call(joint.Tokens!, condition, dtype);
-        return (fromTokens, nn.functional.linear(g, _fromFeatures.Get(_scale, dtype, type => FromFeatures().to_type(type))));
+        return (fromTokens, Project(joint.Tokens!, _jointNorm!, _fromFeatures, FromFeatures));
+
+        Tensor Project(Tensor x, AdaptiveRmsNorm norm, WeightCache weights, Func<Tensor> join) =>
+            pack
+                ? ProjectionKernel.Apply(
+                    x.to_type(ScalarType.Float32),
+                    norm.Scale(condition),
+                    weights.Packed(() => PackedWeights.Pack(join()))
+                )
+                : nn.functional.linear(norm.call(x, condition, dtype), weights.Get(_scale, dtype, type => join().to_type(type)));
     }
 
     // The projections of u side by side: one product instead of two or four, and none of [u, g] joined.
@@ -172,6 +199,7 @@ public sealed class SelfAttentionBlock : nn.Module
     /// <inheritdoc/>
     protected override void Dispose(bool disposing)
     {
+        _fromTokensAlone.Dispose();
         _fromTokens.Dispose();
         _fromFeatures.Dispose();
         base.Dispose(disposing);

@@ -65,6 +65,11 @@ public sealed class TransformerBlocks : nn.Module
     {
         if (!training && Fuses(tokens, context.Condition, context.ComputeType) && _selfAttention.CanFuse(tokens))
         {
+            if (_selfAttention.CanPack(context.ComputeType) && _feedForward.CanPack(context.ComputeType))
+            {
+                using var read = _selfAttention.Attend(tokens, positions, context.Condition, joint, context.ComputeType);
+                return _feedForward.PackedAfter(tokens, read, _selfAttention.OutProjection, context.Condition);
+            }
             using var delta = _selfAttention.Fused(tokens, positions, context.Condition, joint, context.ComputeType);
             return _feedForward.FusedAfter(tokens, delta, context.Condition, context.ComputeType);
         }

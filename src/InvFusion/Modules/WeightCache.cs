@@ -9,6 +9,7 @@ namespace InvFusion.Modules;
 internal sealed class WeightCache : IDisposable
 {
     private Tensor? _kept;
+    private Tensor? _packed;
 
     /// <summary>The weights in a type; of the cache or of the caller's dispose scope, so that they are read within it and not disposed by hand.</summary>
     /// <param name="source">Decides whether they can change.</param>
@@ -20,18 +21,28 @@ internal sealed class WeightCache : IDisposable
             return make(dtype);
         if (_kept is null || _kept.dtype != dtype || _kept.device_type != source.device_type)
         {
-            using var noGrad = no_grad();
-            using var scope = NewDisposeScope();
-            Dispose();
-            _kept = make(dtype).alias().contiguous().DetachFromDisposeScope();
+            _kept?.Dispose();
+            _kept = Make(() => make(dtype));
         }
         return _kept;
     }
+
+    /// <summary>The weights in the order of <see cref="Ops.Kernels.PackedWeights"/>, of a network that is loaded for evaluation; of the cache.</summary>
+    /// <param name="pack">Makes them; always the same.</param>
+    public Tensor Packed(Func<Tensor> pack) => _packed ??= Make(pack);
 
     /// <summary>Releases what is kept.</summary>
     public void Dispose()
     {
         _kept?.Dispose();
-        _kept = null;
+        _packed?.Dispose();
+        (_kept, _packed) = (null, null);
+    }
+
+    private static Tensor Make(Func<Tensor> make)
+    {
+        using var noGrad = no_grad();
+        using var scope = NewDisposeScope();
+        return make().alias().contiguous().DetachFromDisposeScope();
     }
 }

@@ -7,11 +7,9 @@ namespace InvFusion.Runtime;
 /// libtorch's float32 products are MKL's, which takes its fast kernels only where it believes to run on an Intel processor, whatever the processor can do: on others
 /// they are 15 to 30 % slower. This makes its two questions answer yes, in this process's memory alone. INVFUSION_MKL=plain leaves it as it is.
 /// </summary>
-internal static unsafe partial class MklDispatch
+internal static class MklDispatch
 {
     private const string Intel = "GenuineIntel";
-    private const int ReadWriteExecute = 7;
-    private const int ReadExecute = 5;
 
     // mov eax, 1; ret
     private static readonly byte[] AnswerYes = [0xB8, 1, 0, 0, 0, 0xC3];
@@ -25,7 +23,7 @@ internal static unsafe partial class MklDispatch
             return;
         foreach (var question in (string[])["mkl_serv_intel_cpu_true", "mkl_serv_intel_cpu"])
             if (NativeTorch.Symbol(question) is { } function)
-                Overwrite(function, AnswerYes);
+                MachineCode.Overwrite(function, AnswerYes); // a hardened system refuses: all works, only slower
     }
 
     private static string Vendor()
@@ -34,18 +32,4 @@ internal static unsafe partial class MklDispatch
         Span<int> name = [b, d, c];
         return System.Text.Encoding.ASCII.GetString(MemoryMarshal.AsBytes(name));
     }
-
-    private static void Overwrite(nint function, byte[] code)
-    {
-        long page = Environment.SystemPageSize,
-            start = function / page * page,
-            length = (function + code.Length + page - 1) / page * page - start;
-        if (Protect((nint)start, (nuint)length, ReadWriteExecute) != 0)
-            return; // a hardened system; all works, only slower
-        code.CopyTo(new Span<byte>((void*)function, code.Length));
-        _ = Protect((nint)start, (nuint)length, ReadExecute);
-    }
-
-    [LibraryImport("libc", EntryPoint = "mprotect")]
-    private static partial int Protect(nint address, nuint length, int protection);
 }

@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
 using static TorchSharp.torch;
 
 namespace InvFusion.Runtime;
@@ -8,9 +9,7 @@ internal static unsafe partial class TensorMemory
 {
     /// <summary>The address of the first number of a contiguous tensor; it holds while the tensor lives.</summary>
     public static nint Address(Tensor tensor) =>
-        IsContiguous(tensor.Handle) != 0
-            ? Data(tensor.Handle)
-            : throw new ArgumentException("the tensor must be contiguous", nameof(tensor));
+        IsContiguous(tensor) ? Data(tensor.Handle) : throw new ArgumentException("the tensor must be contiguous", nameof(tensor));
 
     /// <summary>The first number of a contiguous tensor of float32, or of the pairs of complex float32, on the CPU.</summary>
     public static float* Floats(Tensor tensor) => (float*)Address(tensor);
@@ -28,15 +27,37 @@ internal static unsafe partial class TensorMemory
         return new ReadOnlySpan<T>((void*)Address(rows), checked((int)rows.NumberOfElements)).ToArray();
     }
 
+    /// <summary>Whether all its numbers are finite.</summary>
+    public static bool AllFinite(Tensor tensor)
+    {
+        if (tensor.device_type != TorchSharp.DeviceType.CPU || tensor.dtype != ScalarType.Float32)
+        {
+            using Tensor finite = tensor.isfinite(),
+                all = finite.all();
+            return all.item<bool>();
+        }
+        using var rows = new TensorRows(tensor);
+        var sum = Vector512<float>.Zero; // 0 · x is 0 of finite numbers and NaN of all others
+        var at = rows.Floats;
+        var left = tensor.NumberOfElements;
+        for (; left >= Vector512<float>.Count; at += Vector512<float>.Count, left -= Vector512<float>.Count)
+            sum += Vector512.Load(at) * 0f;
+        for (; left > 0; at++, left--)
+            sum += Vector512.Create(*at) * 0f;
+        return Vector512.EqualsAll(sum, sum);
+    }
+
     /// <summary>Whether a kernel can take it: float32, contiguous, on the CPU, below 2 GB, of the given shape.</summary>
     public static bool Fits(Tensor tensor, params ReadOnlySpan<long> shape) =>
         tensor.device_type == TorchSharp.DeviceType.CPU
         && tensor.dtype == ScalarType.Float32
-        && tensor.is_contiguous()
+        && IsContiguous(tensor)
         && tensor.numel() <= int.MaxValue / sizeof(float)
         && tensor.shape.AsSpan().SequenceEqual(shape);
 
-    // TorchSharp's own asks for the strides, and allocates for them.
+    /// <summary>Whether its numbers lie one behind the other. TorchSharp's own asks for the strides, and allocates for them.</summary>
+    public static bool IsContiguous(Tensor tensor) => IsContiguous(tensor.Handle) != 0;
+
     [LibraryImport("LibTorchSharp", EntryPoint = "THSTensor_is_contiguous")]
     private static partial int IsContiguous(nint tensor);
 

@@ -143,7 +143,7 @@ internal sealed unsafe class AttentionHeads : autograd.MultiTensorFunction<Atten
                 var (sample, head, rows) = turns.Of(item);
                 var size = (long)turns.Shape.Length * turns.Shape.HeadWidth;
                 var keys = item * size * from.Groups;
-                rows.Turned(from.Queries, default, sample, head, q + item * size);
+                rows.Turned(from.Queries, default, sample, head, 0, turns.Shape.Length, q + item * size);
                 Group(rows, from.Ordinary, sample, head, keys, size);
                 if (from.Groups == 2)
                     Group(rows, from.Extra, sample, head, keys + size, size);
@@ -152,7 +152,7 @@ internal sealed unsafe class AttentionHeads : autograd.MultiTensorFunction<Atten
 
         private void Group(AttentionRows rows, in KeyGroup group, int sample, int head, long at, long size)
         {
-            rows.Turned(group.Key, group.KeyRest, sample, head, k + at);
+            rows.Turned(group.Key, group.KeyRest, sample, head, 0, turns.Shape.Length, k + at);
             if (group.Value.Given)
                 rows.Copied(group.Value, sample, head, v + at);
             else

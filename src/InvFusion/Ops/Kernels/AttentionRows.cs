@@ -138,13 +138,13 @@ internal readonly unsafe partial struct AttentionRows(AttentionShape shape, floa
         }
     }
 
-    /// <summary>All queries or keys of a head one behind the other, <c>[L, e]</c>.</summary>
+    /// <summary>Queries or keys of a head one behind the other, <c>[count, e]</c>.</summary>
     [SkipLocalsInit]
-    public void Turned<T>(ProjectedTokens tokens, ProjectedTokens rests, int sample, int head, T* to)
+    public void Turned<T>(ProjectedTokens tokens, ProjectedTokens rests, int sample, int head, int first, int count, T* to)
         where T : unmanaged, ILane<T>
     {
         var row = stackalloc float[MostChannels];
-        for (var token = 0; token < shape.Length; token++, to += shape.HeadWidth)
+        for (var token = first; token < first + count; token++, to += shape.HeadWidth)
         {
             var at = (long)sample * shape.Length + token;
             Prefetch<T>(tokens, at + Ahead, head);

@@ -25,8 +25,11 @@ public enum FusedKernel
     /// <summary>The exact inverse of a large blur.</summary>
     BlurInverse = 16,
 
+    /// <summary>Products of bfloat16 with packed weights, and what stands before and behind them.</summary>
+    Products = 32,
+
     /// <summary>All.</summary>
-    All = Norm | Geglu | Attention | Features | BlurInverse,
+    All = Norm | Geglu | Attention | Features | BlurInverse | Products,
 }
 
 /// <summary>Which kernels are in use, for the whole process.</summary>
@@ -44,6 +47,7 @@ public static class FusedKernels
     /// <summary>Whether a kernel is in use and can take a tensor: on the CPU, float32 or bfloat16.</summary>
     internal static bool Take(FusedKernel kernel, Tensor tensor) =>
         (Enabled & kernel) == kernel
+        && ((kernel & FusedKernel.Products) == 0 || Bfloat16Tile.IsSupported)
         && tensor.device_type == TorchSharp.DeviceType.CPU
         && (tensor.dtype is ScalarType.Float32 or ScalarType.BFloat16);
 

@@ -9,11 +9,11 @@ internal static unsafe class GegluKernel
     /// <summary>Halves (a, g) of the last dimension give a · gelu(g): <c>[…, 2d]</c> → <c>[…, d]</c>, float32 or bfloat16.</summary>
     public static Tensor Apply(Tensor x)
     {
-        using var source = x.contiguous();
+        using var source = new TensorRows(x, x.dtype);
         var width = (int)x.shape[^1] / 2;
         var rows = (int)(x.NumberOfElements / (2 * width));
         var result = empty([.. x.shape[..^1], width], x.dtype);
-        nint from = TensorMemory.Address(source),
+        nint from = source.Address,
             to = TensorMemory.Address(result);
         var grain = Math.Max(1, 16384 / width);
         if (x.dtype == ScalarType.BFloat16)

@@ -14,9 +14,9 @@ internal static unsafe class ResidualKernel
     /// <param name="delta">Of its shape, float32 or bfloat16.</param>
     public static void Add(Tensor x, Tensor delta)
     {
-        using var deltas = delta.contiguous();
+        using var deltas = new TensorRows(delta, delta.dtype);
         var to = TensorMemory.Floats(x);
-        var (count, add) = (x.NumberOfElements, TensorMemory.Address(deltas));
+        var (count, add) = (x.NumberOfElements, deltas.Address);
         var pieces = (int)((count + Piece - 1) / Piece);
         if (delta.dtype == ScalarType.BFloat16)
             CpuTeam.For(pieces, 1, new Work<Bfloat16Lane>(to, (Bfloat16Lane*)add, count));

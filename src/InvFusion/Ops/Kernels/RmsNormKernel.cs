@@ -1,4 +1,3 @@
-using System.Runtime.Intrinsics;
 using InvFusion.Runtime;
 using static TorchSharp.torch;
 
@@ -26,18 +25,18 @@ internal static unsafe class RmsNormKernel
 
     private static (Tensor? Sum, Tensor Normalized) Run(Tensor x, Tensor? delta, Tensor scale, ScalarType dtype)
     {
-        using var source = x.contiguous();
-        using var scales = scale.contiguous();
-        using var deltas = delta?.contiguous();
+        using var source = new TensorRows(x);
+        using var scales = new TensorRows(scale);
+        using var deltas = new TensorRows(delta ?? x, delta is null ? ScalarType.Float32 : dtype);
         var sum = delta is null ? null : empty(x.shape, ScalarType.Float32);
         var result = empty(x.shape, dtype);
         var width = (int)x.shape[^1];
         var rows = (int)(x.NumberOfElements / width);
         var perScale = rows / (int)(scale.NumberOfElements / width);
-        float* from = TensorMemory.Floats(source),
-            by = TensorMemory.Floats(scales),
+        float* from = source.Floats,
+            by = scales.Floats,
             kept = sum is null ? null : TensorMemory.Floats(sum);
-        var add = deltas is null ? 0 : TensorMemory.Address(deltas);
+        var add = delta is null ? 0 : deltas.Address;
         if (dtype == ScalarType.BFloat16)
             CpuTeam.For(
                 rows,
@@ -58,9 +57,6 @@ internal static unsafe class RmsNormKernel
     private readonly struct Work<T>(float* x, T* delta, float* sum, float* scale, T* result, int width, int perScale) : IRangeWork
         where T : unmanaged, ILane<T>
     {
-        // The ends of rows that are no whole vectors have loops of their own: a call in the main one would drive its sums out of the registers.
-        private int Whole => width / Lanes.Width * Lanes.Width;
-
         public void Run(int start, int end)
         {
             for (var row = start; row < end; row++)
@@ -70,61 +66,12 @@ internal static unsafe class RmsNormKernel
                 if (delta is not null)
                 {
                     var kept = sum + (long)row * width;
-                    squares = AddAndSquare(from, delta + (long)row * width, kept);
+                    squares = RmsNormRow.AddAndSquare(from, delta + (long)row * width, kept, width);
                     from = kept;
                 }
                 else
-                    squares = Square(from);
-                var inverse = 1 / MathF.Sqrt(squares / width + (float)RmsNorm.Epsilon);
-                Scale(from, scale + (long)(row / perScale) * width, Vector512.Create(inverse), result + (long)row * width);
-            }
-        }
-
-        private float AddAndSquare(float* from, T* add, float* to)
-        {
-            var squares = Vector512<float>.Zero;
-            var i = 0;
-            for (; i < Whole; i += Lanes.Width)
-            {
-                var value = Vector512.Load(from + i) + T.Load(add + i);
-                value.Store(to + i);
-                squares = Vector512.FusedMultiplyAdd(value, value, squares);
-            }
-            if (i < width)
-            {
-                var value = Lanes.LoadFew((Float32Lane*)(from + i), width - i) + Lanes.LoadFew(add + i, width - i);
-                Lanes.StoreFew((Float32Lane*)(to + i), width - i, value);
-                squares = Vector512.FusedMultiplyAdd(value, value, squares);
-            }
-            return Vector512.Sum(squares);
-        }
-
-        private float Square(float* from)
-        {
-            var squares = Vector512<float>.Zero;
-            var i = 0;
-            for (; i < Whole; i += Lanes.Width)
-            {
-                var value = Vector512.Load(from + i);
-                squares = Vector512.FusedMultiplyAdd(value, value, squares);
-            }
-            if (i < width)
-            {
-                var value = Lanes.LoadFew((Float32Lane*)(from + i), width - i);
-                squares = Vector512.FusedMultiplyAdd(value, value, squares);
-            }
-            return Vector512.Sum(squares);
-        }
-
-        private void Scale(float* from, float* by, Vector512<float> inverse, T* to)
-        {
-            var i = 0;
-            for (; i < Whole; i += Lanes.Width)
-                T.Store(to + i, Vector512.Load(from + i) * (Vector512.Load(by + i) * inverse));
-            if (i < width)
-            {
-                var scaled = Lanes.LoadFew((Float32Lane*)(by + i), width - i) * inverse;
-                Lanes.StoreFew(to + i, width - i, Lanes.LoadFew((Float32Lane*)(from + i), width - i) * scaled);
+                    squares = RmsNormRow.Square(from, width);
+                RmsNormRow.Scale(from, squares, scale + (long)(row / perScale) * width, result + (long)row * width, width);
             }
         }
     }

@@ -69,7 +69,7 @@ internal sealed class ActivationCases
         module switch
         {
             MappingNetwork mapping => mapping.call(_condition),
-            TokenMerge merge => merge.call(_previous),
+            TokenMerge merge => merge.call(_previous, float32),
             FeatureDegradation degradation => degradation.Forward(_previous, _operator, _measurements, float32),
             SelfAttentionBlock attention => attention.Forward(
                 _previous,

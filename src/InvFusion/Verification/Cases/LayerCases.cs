@@ -78,7 +78,7 @@ internal static class LayerCases
         var (x, expected) = (golden.Tensor($"{name}_x"), golden.Tensor($"{name}_out"));
         using var merge = new TokenMerge((int)x.shape[^1], (int)expected.shape[^1], patch);
         ModuleWeights.Load(merge, Named(golden, ("proj.weight", $"{name}_weight")));
-        comparison.Check($"{name}_out", merge.call(x), expected);
+        comparison.Check($"{name}_out", merge.call(x, float32), expected);
     }
 
     private static Dictionary<string, Tensor> Named(GoldenCase golden, params (string Name, string Tensor)[] pairs) =>

@@ -1,0 +1,84 @@
+using InvFusion.Runtime;
+using static TorchSharp.torch;
+
+namespace InvFusion.Ops.Kernels;
+
+/// <summary>The end of an attention block and the feed-forward block behind it in one pass over the tokens, in bfloat16 with sums in float32.</summary>
+internal static unsafe class FeedForwardKernel
+{
+    [ThreadStatic]
+    private static Scratch? _scratch;
+
+    /// <summary>y = x + Linear(attended), then y + down(GEGLU(up(RMSNorm(y)))).</summary>
+    /// <param name="x"><c>[…, d]</c> float32.</param>
+    /// <param name="attended">What the heads read, <c>[…, d]</c> bfloat16, contiguous.</param>
+    /// <param name="outProjection">Weights of the attention's out-projection, packed.</param>
+    /// <param name="scale">Of the norm, <c>[B, d]</c> or <c>[1, d]</c> float32; each row serves as many tokens.</param>
+    /// <param name="up">Packed with gates.</param>
+    /// <param name="down">Packed.</param>
+    public static Tensor Apply(Tensor x, Tensor attended, Tensor outProjection, Tensor scale, Tensor up, Tensor down)
+    {
+        using var source = new TensorRows(x);
+        using var scales = new TensorRows(scale);
+        var result = empty(x.shape, ScalarType.Float32);
+        var width = (int)x.shape[^1];
+        var rows = (int)(x.NumberOfElements / width);
+        var lot = PackedProduct.Lot(rows);
+        var work = new Work(
+            source.Floats,
+            (Bfloat16Lane*)TensorMemory.Address(attended),
+            scales.Floats,
+            TensorMemory.Floats(result),
+            new(new(outProjection), new(up), new(down)),
+            rows,
+            rows / (int)(scale.NumberOfElements / width),
+            lot
+        );
+        CpuTeam.For((rows + lot - 1) / lot, 1, work);
+        return result;
+    }
+
+    private readonly record struct Weights(PackedWeights Out, PackedWeights Up, PackedWeights Down);
+
+    private readonly struct Work(
+        float* x,
+        Bfloat16Lane* attended,
+        float* scale,
+        float* result,
+        Weights weights,
+        int rows,
+        int perScale,
+        int lot
+    ) : IRangeWork
+    {
+        public void Run(int start, int end)
+        {
+            int width = weights.Out.Outputs,
+                hidden = weights.Down.Inputs;
+            var sums = Scratch.Floats(ref _scratch, PackedProduct.TileSums + (long)lot * (width + hidden) / 2);
+            var normalized = (Bfloat16Lane*)(sums + PackedProduct.TileSums);
+            var gated = normalized + (long)lot * width;
+            for (var first = start * lot; first < Math.Min(rows, end * lot); first += lot)
+            {
+                var count = Math.Min(lot, rows - first);
+                var at = (long)first * width;
+                var y = result + at;
+                PackedProduct.Run(attended + at, count, weights.Out, sums, new PackedProduct.Added(x + at, y, width));
+                for (var row = 0; row < count; row++)
+                {
+                    var from = y + (long)row * width;
+                    var squares = RmsNormRow.Square(from, width);
+                    RmsNormRow.Scale(
+                        from,
+                        squares,
+                        scale + (long)((first + row) / perScale) * width,
+                        normalized + (long)row * width,
+                        width
+                    );
+                }
+                PackedProduct.Run(normalized, count, weights.Up, sums, new PackedProduct.Gated(gated, hidden));
+                PackedProduct.Run(gated, count, weights.Down, sums, new PackedProduct.Added(y, y, width));
+            }
+        }
+    }
+}

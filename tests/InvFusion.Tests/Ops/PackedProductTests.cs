@@ -1,0 +1,239 @@
+using InvFusion.Modules;
+using InvFusion.Ops;
+using InvFusion.Ops.Kernels;
+using InvFusion.Runtime;
+using InvFusion.Tests.Diffusion;
+using InvFusion.Tests.Runtime;
+using Xunit;
+using static TorchSharp.torch;
+
+namespace InvFusion.Tests.Ops;
+
+/// <summary>Products of bfloat16 with packed weights, and the blocks made of them, against the plain form; not run where the processor lacks the instruction.</summary>
+[Collection(TorchTests.Collection), NoTensorLeaks]
+public unsafe class PackedProductTests
+{
+    private const string Missing = "the processor has no AVX512-BF16";
+    private const double Half = 2e-2; // bfloat16 has 8 bits
+    private const double Single = 2e-6; // of sums in float32 of numbers that bfloat16 holds
+
+    [Fact]
+    public void Tiles_are_the_sums_of_products_and_write_nothing_else()
+    {
+        Assert.SkipUnless(Bfloat16Tile.IsSupported, Missing);
+        using var scope = NewDisposeScope();
+        manual_seed(1);
+        foreach (var pairs in (int[])[1, 2, 7, 96])
+        foreach (var extra in (int[])[0, 6])
+            for (var rows = 1; rows <= Bfloat16Tile.MostRows; rows++)
+            {
+                var stride = 2 * pairs + extra;
+                Tensor a = randn([rows, stride]).to_type(ScalarType.BFloat16),
+                    b = randn([2 * pairs, Bfloat16Tile.Columns]).to_type(ScalarType.BFloat16);
+                var panel = b.view(pairs, 2, Bfloat16Tile.Columns).transpose(1, 2).contiguous();
+                var sums = full([rows + 1, Bfloat16Tile.Columns + 5], 7f); // rows further apart than they are long, and one behind them
+                Bfloat16Tile.Run(
+                    rows,
+                    (Bfloat16Lane*)TensorMemory.Address(a),
+                    stride,
+                    (Bfloat16Lane*)TensorMemory.Address(panel),
+                    pairs,
+                    TensorMemory.Floats(sums),
+                    Bfloat16Tile.Columns + 5
+                );
+                var expected = full_like(sums, 7f).to_type(ScalarType.Float64);
+                expected
+                    .narrow(0, 0, rows)
+                    .narrow(1, 0, Bfloat16Tile.Columns)
+                    .copy_(a.narrow(1, 0, 2 * pairs).to_type(ScalarType.Float64).mm(b.to_type(ScalarType.Float64)));
+                TensorAssert.Close(expected, sums, Single);
+            }
+    }
+
+    [Fact]
+    public void Packed_weights_are_the_weights_in_another_order()
+    {
+        using var scope = NewDisposeScope();
+        manual_seed(2);
+        var weights = randn([96, 48]);
+        var rounded = weights.to_type(ScalarType.BFloat16);
+        var panels = rounded.view(3, 32, 24, 2).transpose(1, 2); // [panel, pair, output, 2]
+        TensorAssert.SameBits(panels, PackedWeights.Pack(weights), "packed");
+        // Sixteen values, then their gates.
+        var gated = cat([rounded.narrow(0, 0, 48).view(3, 16, 24, 2), rounded.narrow(0, 48, 48).view(3, 16, 24, 2)], 1).transpose(1, 2);
+        TensorAssert.SameBits(gated, PackedWeights.PackGated(weights), "packed with gates");
+        Assert.True(PackedWeights.Takes(48, 96));
+        Assert.False(PackedWeights.Takes(48, 80));
+        Assert.False(PackedWeights.Takes(40, 96));
+    }
+
+    [Fact]
+    public void Projections_are_those_of_norm_and_product()
+    {
+        Assert.SkipUnless(Bfloat16Tile.IsSupported, Missing);
+        using var scope = NewDisposeScope();
+        using var noGrad = no_grad();
+        manual_seed(3);
+        foreach (var (rows, width, outputs) in ((int, int, int)[])[(1, 16, 32), (7, 48, 96), (64, 192, 768), (131, 80, 64)])
+        foreach (var samples in (int[])[1, 2])
+        {
+            Tensor x = randn([samples, rows, width]) * 3,
+                scale = randn([samples, width]),
+                weights = randn([outputs, width]) / Math.Sqrt(width);
+            var expected = nn.functional.linear(Rounded(RmsNorm.Apply(x, scale.unsqueeze(1), ScalarType.Float32)), Rounded(weights));
+            var found = Twice(() => ProjectionKernel.Apply(x, scale, PackedWeights.Pack(weights)));
+            TensorAssert.Close(expected, found, Half);
+            TensorAssert.Close(expected.to_type(ScalarType.BFloat16), found, Half / 2);
+            Alone(found, i => ProjectionKernel.Apply(x.narrow(0, i, 1), scale.narrow(0, i, 1), PackedWeights.Pack(weights)));
+        }
+    }
+
+    [Fact]
+    public void Merging_and_splitting_are_those_of_the_plain_form()
+    {
+        Assert.SkipUnless(Bfloat16Tile.IsSupported, Missing);
+        using var scope = NewDisposeScope();
+        using var noGrad = no_grad();
+        manual_seed(4);
+        foreach (
+            var (channels, patch, height, width) in ((int, int, int, int)[])
+                [(6, 4, 3, 5), (32, 2, 1, 4), (3, 4, 8, 8), (48, 1, 5, 9), (4, 2, 7, 3)]
+        )
+        {
+            var x = randn([2, height * patch, width * patch, channels]);
+            using var merge = Loaded(new TokenMerge(channels, 64, patch));
+            Both(() => merge.call(x, ScalarType.BFloat16));
+            if (channels % 16 != 0)
+                continue;
+            using var split = Loaded(new TokenSplit(channels, 32));
+            Tensor tokens = randn([2, height, width, channels]),
+                skip = randn([2, 2 * height, 2 * width, 32]);
+            Both(() => split.call(tokens, skip, ScalarType.BFloat16));
+        }
+    }
+
+    // Tokens in whole blocks and not, one head and several, heads of one panel and of more.
+    [
+        Theory,
+        InlineData(8, 8, 64, 2),
+        InlineData(4, 8, 32, 1),
+        InlineData(16, 6, 96, 2),
+        InlineData(3, 5, 32, 3),
+        InlineData(16, 16, 48, 2)
+    ]
+    public void Layers_are_those_of_the_plain_form(int height, int width, int headWidth, int heads)
+    {
+        Assert.SkipUnless(Bfloat16Tile.IsSupported, Missing);
+        foreach (var kind in Enum.GetValues<JointKind>())
+        foreach (var kernel in (int[])[0, 3])
+        {
+            using var scope = NewDisposeScope();
+            using var noGrad = no_grad();
+            manual_seed(5);
+            var d = heads * headWidth;
+            var shape = new LayerShape(d, headWidth, kernel, 3 * d, kind != JointKind.None, 1, 1, 6, 0);
+            using var blocks = Loaded(new TransformerBlocks(shape));
+            Tensor tokens = randn([2, height, width, d]),
+                condition = randn([2, 6]);
+            var joint = new JointFeatures(kind, kind == JointKind.Given ? randn(tokens.shape) : null);
+            var positions = AxialRope.Positions(height, width);
+            var found = Both(() => blocks.Forward(tokens, positions, joint, Context(condition)), tokens);
+            if (kernel == 0 && !PackedAttention.Takes(new(2, heads, headWidth, height, width, 0)))
+                continue; // libtorch's products, which are others in another batch
+            Alone(
+                found,
+                i =>
+                    blocks.Forward(
+                        tokens.narrow(0, i, 1),
+                        positions,
+                        joint with
+                        {
+                            Tokens = joint.Tokens?.narrow(0, i, 1),
+                        },
+                        Context(condition.narrow(0, i, 1))
+                    )
+            );
+        }
+    }
+
+    [Fact]
+    public void Who_asks_for_a_gradient_or_may_change_the_weights_gets_the_plain_form()
+    {
+        using var scope = NewDisposeScope();
+        manual_seed(6);
+        var shape = new LayerShape(64, 32, 0, 192, false, 1, 1, 6, 0);
+        using var blocks = Loaded(new TransformerBlocks(shape));
+        Tensor tokens = randn([1, 4, 8, 64]).requires_grad_(true),
+            condition = randn([1, 6]);
+        var positions = AxialRope.Positions(4, 8);
+        blocks.Forward(tokens, positions, JointFeatures.None, Context(condition)).square().sum().backward();
+        Assert.True(tokens.grad!.abs().sum().item<float>() > 0);
+        // Weights that change between two calls count in the second.
+        using var noGrad = no_grad();
+        foreach (var parameter in blocks.parameters())
+            parameter.requires_grad = true;
+        var before = blocks.Forward(tokens, positions, JointFeatures.None, Context(condition));
+        foreach (var parameter in blocks.parameters())
+            parameter.add_(0.1);
+        TensorAssert.Differs(before, blocks.Forward(tokens, positions, JointFeatures.None, Context(condition)), 1e-2);
+    }
+
+    private static LayerContext Context(Tensor condition) => new(condition, null, null, ScalarType.BFloat16);
+
+    private static Tensor Rounded(Tensor x) => x.to_type(ScalarType.BFloat16).to_type(ScalarType.Float32);
+
+    private static T Loaded<T>(T module)
+        where T : nn.Module =>
+        Parameters.Loaded(
+            () => module,
+            m =>
+            {
+                using var noGrad = no_grad();
+                foreach (var parameter in m.parameters())
+                    parameter.copy_(randn(parameter.shape) * 0.15 + (parameter.dim() == 1 ? 1 : 0));
+            }
+        );
+
+    // With one thread and with two: the same bits.
+    private static Tensor Twice(Func<Tensor> compute)
+    {
+        var before = get_num_threads();
+        try
+        {
+            set_num_threads(1);
+            var one = compute();
+            set_num_threads(2);
+            var two = compute();
+            TensorAssert.SameBits(one, two, "with two threads");
+            return two;
+        }
+        finally
+        {
+            set_num_threads(before);
+        }
+    }
+
+    // Libtorch's products of bfloat16 give the same but for rounding; without is what both begin with.
+    private static Tensor Both(Func<Tensor> compute, Tensor? without = null)
+    {
+        var found = Twice(compute);
+        FusedKernels.Enabled = FusedKernel.All & ~FusedKernel.Products;
+        try
+        {
+            var other = compute();
+            TensorAssert.Differs(found, other, 0); // another way was taken
+            TensorAssert.Close(without is null ? other : other - without, without is null ? found : found - without, Half);
+        }
+        finally
+        {
+            FusedKernels.Enabled = FusedKernel.All;
+        }
+        return found;
+    }
+
+    private static void Alone(Tensor together, Func<long, Tensor> one)
+    {
+        for (var i = 0L; i < together.shape[0]; i++)
+            TensorAssert.SameBits(together.narrow(0, i, 1), one(i), $"sample {i} alone");
+    }
+}
