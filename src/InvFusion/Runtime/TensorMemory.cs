@@ -59,7 +59,7 @@ internal static unsafe partial class TensorMemory
     public static bool IsContiguous(Tensor tensor) => IsContiguous(tensor.Handle) != 0;
 
     [LibraryImport("LibTorchSharp", EntryPoint = "THSTensor_is_contiguous")]
-    private static partial int IsContiguous(nint tensor);
+    private static partial byte IsContiguous(nint tensor); // a C++ bool: the rest of the register is anything
 
     [LibraryImport("LibTorchSharp", EntryPoint = "THSTensor_data")]
     private static partial nint Data(nint tensor);

@@ -34,5 +34,9 @@ internal readonly unsafe struct TensorRows : IDisposable
     public float* Floats => (float*)Address;
 
     /// <inheritdoc/>
-    public void Dispose() => _copy?.Dispose();
+    public void Dispose()
+    {
+        _copy?.Dispose();
+        GC.KeepAlive(Tensor); // until here someone works at its address
+    }
 }
