@@ -22,17 +22,21 @@ public sealed class MatrixFamily : DegradationFamily
         using var scope = NewDisposeScope();
         var most = Math.Min(MaxRows, image.Length);
         var matrix = zeros(samples.Count, most, image.Length);
+        var drawn = new Tensor[samples.Count];
+        var generators = new Generator[samples.Count];
         for (var i = 0; i < samples.Count; i++)
         {
             var rows = samples[i].NextInt(Math.Min(MinRows, most), most + 1);
-            using var generator = new Generator((ulong)samples[i].NextSeed());
-            using var drawn = randn([rows, image.Length], generator: generator);
-            using var target = matrix[i].narrow(0, 0, rows);
-            target.copy_(Normalise(drawn));
+            generators[i] = new Generator((ulong)samples[i].NextSeed());
+            drawn[i] = matrix[i].narrow(0, 0, rows);
         }
-        return new MatrixOperator(image, matrix.to(device ?? CPU));
+        // Each has a generator of its own, which is slow and uses one processor.
+        Parallel.For(0, samples.Count, new() { MaxDegreeOfParallelism = get_num_threads() }, i => drawn[i].normal_(0, 1, generators[i]));
+        foreach (var generator in generators)
+            generator.Dispose();
+        return new MatrixOperator(image, Normalise(matrix).to(device ?? CPU));
     }
 
-    /// <summary>Rows of unit norm.</summary>
-    internal static Tensor Normalise(Tensor rows) => rows / rows.norm(-1, keepdim: true);
+    /// <summary>Rows of unit norm, or of zeros.</summary>
+    internal static Tensor Normalise(Tensor rows) => rows / rows.norm(-1, keepdim: true).clamp_min_(1e-30f);
 }

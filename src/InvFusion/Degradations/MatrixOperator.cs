@@ -1,3 +1,4 @@
+using InvFusion.Ops.Kernels;
 using static TorchSharp.torch;
 
 namespace InvFusion.Degradations;
@@ -25,8 +26,7 @@ public sealed class MatrixOperator : LinearOperator
         using var scope = NewDisposeScope();
         _matrix = Keep(matrix.to_type(ScalarType.Float32).contiguous());
         // Through the Gram matrix in double, H⁺ = Hᵀ(HHᵀ)⁺: a hundred times cheaper than the SVD of H.
-        var rows = _matrix.to_type(ScalarType.Float64);
-        var (values, vectors) = linalg.eigh(bmm(rows, rows.transpose(1, 2)));
+        var (values, vectors) = linalg.eigh(Gram(_matrix));
         var inverse = where(values > Cutoff * Cutoff * values.amax([1], keepdim: true), 1 / values, zeros_like(values));
         _values = Keep(values);
         _vectors = Keep(vectors);
@@ -99,6 +99,15 @@ public sealed class MatrixOperator : LinearOperator
         foreach (var tensor in (Tensor[])[_matrix, _values, _vectors, _inverseGram])
             tensor.Dispose();
         base.Dispose(disposing);
+    }
+
+    private static Tensor Gram(Tensor matrix)
+    {
+        if (FusedKernels.Take(FusedKernel.Gram, matrix))
+            return GramKernel.Apply(matrix);
+        using var scope = NewDisposeScope();
+        var rows = matrix.to_type(ScalarType.Float64);
+        return bmm(rows, rows.transpose(1, 2)).MoveToOuterDisposeScope();
     }
 
     private Tensor Damped(double sigmaY) =>

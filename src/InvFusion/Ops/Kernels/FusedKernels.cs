@@ -28,8 +28,11 @@ public enum FusedKernel
     /// <summary>Products of bfloat16 with packed weights, and what stands before and behind them.</summary>
     Products = 32,
 
+    /// <summary>Inner products of the rows of a matrix.</summary>
+    Gram = 64,
+
     /// <summary>All.</summary>
-    All = Norm | Geglu | Attention | Features | BlurInverse | Products,
+    All = Norm | Geglu | Attention | Features | BlurInverse | Products | Gram,
 }
 
 /// <summary>Which kernels are in use, for the whole process.</summary>
