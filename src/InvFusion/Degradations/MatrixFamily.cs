@@ -34,9 +34,9 @@ public sealed class MatrixFamily : DegradationFamily
         Parallel.For(0, samples.Count, new() { MaxDegreeOfParallelism = get_num_threads() }, i => drawn[i].normal_(0, 1, generators[i]));
         foreach (var generator in generators)
             generator.Dispose();
-        return new MatrixOperator(image, Normalise(matrix).to(device ?? CPU));
+        return new MatrixOperator(image, matrix.div_(Norms(matrix)).to(device ?? CPU));
     }
 
-    /// <summary>Rows of unit norm, or of zeros.</summary>
-    internal static Tensor Normalise(Tensor rows) => rows / rows.norm(-1, keepdim: true).clamp_min_(1e-30f);
+    /// <summary>What makes rows of unit norm when they are divided by it, <c>[B, O, 1]</c>; rows of zeros stay what they are.</summary>
+    internal static Tensor Norms(Tensor rows) => rows.norm(-1, keepdim: true).clamp_min_(1e-30f);
 }

@@ -52,7 +52,7 @@ internal static class OperatorDraws
 
     // draws: rows [B, O, N], then how many of them to keep [B, 1].
     private static Tensor Rows(Tensor normals, Tensor counts) =>
-        MatrixFamily.Normalise(normals) * (arange(normals.shape[1]) < counts).unsqueeze(-1);
+        normals / MatrixFamily.Norms(normals) * (arange(normals.shape[1]) < counts).unsqueeze(-1);
 
     // draws in threes: side, probability, one uniform per patch; the last three are the accepted ones. The public code redraws the probability from a
     // normal, so that it comes as it is.
