@@ -1,6 +1,8 @@
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics.X86;
 using InvFusion.Runtime;
+// Rows, bytes between them, panel, pairs, sums, bytes between rows of sums.
+using unsafe TileCode = delegate* unmanaged[Cdecl, SuppressGCTransition]<void*, nint, void*, nint, float*, nint, void>;
 
 namespace InvFusion.Ops.Kernels;
 
@@ -21,9 +23,9 @@ internal static unsafe class Bfloat16Tile
     private const int First = 30;
     private const int Second = 31;
 
-    private static readonly delegate* unmanaged[Cdecl, SuppressGCTransition]<void*, nint, void*, nint, float*, nint, void>[] Code = Make();
+    private static readonly TileCode[] Code = Make();
 
-    /// <summary>Whether the processor has the instruction and the system allows code to be made.</summary>
+    /// <summary>Whether the processor has the instruction and nothing better, and the system allows code to be made.</summary>
     public static bool IsSupported => Code.Length > 0;
 
     /// <summary>sums[r, c] = Σ a[r, k] b[k, c].</summary>
@@ -37,9 +39,8 @@ internal static unsafe class Bfloat16Tile
     public static void Run(int rows, Bfloat16Lane* a, int stride, Bfloat16Lane* panel, int pairs, float* sums, int sumStride = Columns) =>
         Code[rows - 1](a, stride * sizeof(Bfloat16Lane), panel, pairs, sums, sumStride * sizeof(float));
 
-    private static delegate* unmanaged[Cdecl, SuppressGCTransition]<void*, nint, void*, nint, float*, nint, void>[] Make()
+    private static TileCode[] Make()
     {
-        var made = new delegate* unmanaged[Cdecl, SuppressGCTransition]<void*, nint, void*, nint, float*, nint, void>[MostRows];
         if (!OperatingSystem.IsLinux() || RuntimeInformation.ProcessArchitecture != Architecture.X64 || !HasInstruction())
             return [];
         var starts = new int[MostRows];
@@ -52,13 +53,16 @@ internal static unsafe class Bfloat16Tile
         var memory = MachineCode.Load(assembler.Code);
         if (memory == 0)
             return [];
+        var made = new TileCode[MostRows];
         for (var i = 0; i < MostRows; i++)
-            made[i] = (delegate* unmanaged[Cdecl, SuppressGCTransition]<void*, nint, void*, nint, float*, nint, void>)(memory + starts[i]);
+            made[i] = (TileCode)(memory + starts[i]);
         return made;
     }
 
-    // Leaf 7, subleaf 1, bit 5 of eax; with AVX-512 on, the system saves its registers.
-    private static bool HasInstruction() => Avx512BW.IsSupported && (X86Base.CpuId(7, 1).Eax >> 5 & 1) != 0;
+    // Leaf 7, subleaf 1, bit 5 of eax; with AVX-512 on, the system saves its registers. Where there is AMX (subleaf 0, bit 22 of edx), libtorch's products take that,
+    // and are faster still.
+    private static bool HasInstruction() =>
+        Avx512BW.IsSupported && (X86Base.CpuId(7, 1).Eax >> 5 & 1) != 0 && (X86Base.CpuId(7, 0).Edx >> 22 & 1) == 0;
 
     // rdi: rows 0 … 3, rax: 4 … 7; rsi: from a row to the next, r11: three of it; rdx: panel; rcx: pairs left; r8: sums, r9: from a row of them to the next.
     private static void Write(VectorAssembler to, int rows)
