@@ -18,8 +18,8 @@ internal static unsafe class FeedForwardKernel
     /// <param name="down">Packed.</param>
     public static Tensor Apply(Tensor x, Tensor attended, Tensor outProjection, Tensor scale, Tensor up, Tensor down)
     {
-        using var source = new TensorRows(x);
-        using var scales = new TensorRows(scale);
+        using TensorRows source = new(x),
+            scales = new(scale);
         var result = empty(x.shape, ScalarType.Float32);
         var width = (int)x.shape[^1];
         var rows = (int)(x.NumberOfElements / width);
@@ -61,23 +61,26 @@ internal static unsafe class FeedForwardKernel
             for (var first = start * lot; first < Math.Min(rows, end * lot); first += lot)
             {
                 var count = Math.Min(lot, rows - first);
-                var at = (long)first * width;
-                var y = result + at;
-                PackedProduct.Run(attended + at, count, weights.Out, sums, new PackedProduct.Added(x + at, y, width));
-                for (var row = 0; row < count; row++)
+                PackedProduct.Run(
+                    attended + (long)first * width,
+                    first,
+                    count,
+                    weights.Out,
+                    sums,
+                    new PackedProduct.Added(x, result, width)
+                );
+                for (var i = 0; i < count; i++)
                 {
-                    var from = y + (long)row * width;
-                    var squares = RmsNormRow.Square(from, width);
-                    RmsNormRow.Scale(
-                        from,
-                        squares,
-                        scale + (long)((first + row) / perScale) * width,
-                        normalized + (long)row * width,
+                    var row = first + i;
+                    RmsNormRow.Apply(
+                        result + (long)row * width,
+                        scale + (long)(row / perScale) * width,
+                        normalized + (long)i * width,
                         width
                     );
                 }
-                PackedProduct.Run(normalized, count, weights.Up, sums, new PackedProduct.Gated(gated, hidden));
-                PackedProduct.Run(gated, count, weights.Down, sums, new PackedProduct.Added(y, y, width));
+                PackedProduct.Run(normalized, 0, count, weights.Up, sums, new PackedProduct.Gated(gated, hidden));
+                PackedProduct.Run(gated, first, count, weights.Down, sums, new PackedProduct.Added(result, result, width));
             }
         }
     }

@@ -7,11 +7,8 @@ namespace InvFusion.Ops.Kernels;
 /// <summary>Folds p×p tokens (or pixels) into one and maps them, in one pass; products in bfloat16, sums in float32.</summary>
 internal static unsafe class MergeKernel
 {
-    [ThreadStatic]
-    private static Scratch? _scratch;
-
     /// <summary>Linear(<see cref="TokenLayout.Merge"/>(x, p)).</summary>
-    /// <param name="x"><c>[B, h·p, w·p, c]</c> float32.</param>
+    /// <param name="x"><c>[B, h·p, w·p, c]</c>.</param>
     /// <param name="packed">Weights of p·p·c inputs, packed.</param>
     /// <param name="patch">p.</param>
     /// <returns><c>[B, h, w, d]</c> float32.</returns>
@@ -21,42 +18,23 @@ internal static unsafe class MergeKernel
         var shape = x.shape;
         var weights = new PackedWeights(packed);
         var result = empty([shape[0], shape[1] / patch, shape[2] / patch, weights.Outputs], ScalarType.Float32);
-        var rows = (int)(result.NumberOfElements / weights.Outputs);
-        var lot = PackedProduct.Lot(rows);
-        var work = new Work(source.Floats, weights, TensorMemory.Floats(result), rows, lot, (int)shape[2] / patch, (int)shape[3] * patch);
-        CpuTeam.For((rows + lot - 1) / lot, 1, work);
+        PackedProduct.For(
+            (int)(result.NumberOfElements / weights.Outputs),
+            weights,
+            new Folded(source.Floats, patch, (int)shape[2] / patch, (int)shape[3] * patch),
+            new PackedProduct.Kept(TensorMemory.Floats(result), weights.Outputs)
+        );
         return result;
     }
 
-    // Rows of tokens follow each other without a gap, samples too; the numbers of a token are as many pieces of c·p in a row as it has lines.
-    private readonly struct Work(float* x, PackedWeights weights, float* result, int rows, int lot, int columns, int piece) : IRangeWork
+    // The lines of tokens follow each other without a gap, over samples too. Of a token each line of pixels is a piece of p·c numbers in a row.
+    private readonly struct Folded(float* x, int lines, int columns, int piece) : IRowSource
     {
-        public void Run(int start, int end)
+        public void Write(int row, Bfloat16Lane* to)
         {
-            var width = weights.Inputs;
-            var sums = Scratch.Floats(ref _scratch, PackedProduct.TileSums + (long)lot * width / 2);
-            var folded = (Bfloat16Lane*)(sums + PackedProduct.TileSums);
-            for (var first = start * lot; first < Math.Min(rows, end * lot); first += lot)
-            {
-                var count = Math.Min(lot, rows - first);
-                for (var row = 0; row < count; row++)
-                    Fold(first + row, folded + (long)row * width);
-                PackedProduct.Run(
-                    folded,
-                    count,
-                    weights,
-                    sums,
-                    new PackedProduct.Kept(result + (long)first * weights.Outputs, weights.Outputs)
-                );
-            }
-        }
-
-        private void Fold(int token, Bfloat16Lane* to)
-        {
-            var lines = weights.Inputs / piece;
             for (var line = 0; line < lines; line++, to += piece)
             {
-                var from = x + ((long)(token / columns * lines + line) * columns + token % columns) * piece;
+                var from = x + ((long)(row / columns * lines + line) * columns + row % columns) * piece;
                 var i = 0;
                 for (; i + Lanes.Width <= piece; i += Lanes.Width)
                     Bfloat16Lane.Store(to + i, Vector512.Load(from + i));

@@ -1,4 +1,5 @@
 using System.Runtime.Intrinsics;
+using InvFusion.Runtime;
 using static TorchSharp.torch;
 
 namespace InvFusion.Ops.Kernels;
@@ -7,6 +8,9 @@ namespace InvFusion.Ops.Kernels;
 internal static unsafe class PackedProduct
 {
     private const int MostRows = 64;
+
+    [ThreadStatic]
+    private static Scratch? _scratch;
 
     /// <summary>Room for the sums of a tile.</summary>
     public const int TileSums = Bfloat16Tile.MostRows * Bfloat16Tile.Columns;
@@ -22,28 +26,60 @@ internal static unsafe class PackedProduct
         );
     }
 
-    /// <summary>x Wᵀ.</summary>
-    /// <typeparam name="TSink">Takes the tiles.</typeparam>
+    /// <summary>x Wᵀ for any number of rows, on all threads.</summary>
+    /// <typeparam name="TSource">Makes the rows.</typeparam>
+    /// <typeparam name="TSink">Takes the sums.</typeparam>
+    /// <param name="rows">Number of rows.</param>
+    /// <param name="weights">W.</param>
+    /// <param name="source">Asked for each row once.</param>
+    /// <param name="sink">Given each row in pieces.</param>
+    public static void For<TSource, TSink>(int rows, PackedWeights weights, TSource source, TSink sink)
+        where TSource : unmanaged, IRowSource
+        where TSink : unmanaged, ITileSink
+    {
+        var lot = Lot(rows);
+        CpuTeam.For((rows + lot - 1) / lot, 1, new Work<TSource, TSink>(rows, lot, weights, source, sink));
+    }
+
+    /// <summary>x Wᵀ for a few rows, on this thread.</summary>
+    /// <typeparam name="TSink">Takes the sums.</typeparam>
     /// <param name="x">Rows one behind the other.</param>
-    /// <param name="rows">How many.</param>
+    /// <param name="first">Number of the first, for the sink.</param>
+    /// <param name="count">How many.</param>
     /// <param name="weights">W.</param>
     /// <param name="sums">Room for <see cref="TileSums"/>.</param>
-    /// <param name="sink">Called for each tile.</param>
-    public static void Run<TSink>(Bfloat16Lane* x, int rows, PackedWeights weights, float* sums, TSink sink)
-        where TSink : struct, ITileSink
+    /// <param name="sink">Given each row in pieces.</param>
+    public static void Run<TSink>(Bfloat16Lane* x, int first, int count, PackedWeights weights, float* sums, TSink sink)
+        where TSink : unmanaged, ITileSink
     {
         for (var panel = 0; panel < weights.Panels; panel++)
-        for (var row = 0; row < rows; row += Bfloat16Tile.MostRows)
+        for (var row = 0; row < count; row += Bfloat16Tile.MostRows)
         {
-            var count = Math.Min(Bfloat16Tile.MostRows, rows - row);
-            Bfloat16Tile.Run(count, x + (long)row * weights.Inputs, weights.Inputs, weights.Panel(panel), weights.Pairs, sums);
-            for (var i = 0; i < count; i++)
-                sink.Take(
-                    row + i,
-                    panel,
-                    Vector512.Load(sums + i * Bfloat16Tile.Columns),
-                    Vector512.Load(sums + i * Bfloat16Tile.Columns + Lanes.Width)
-                );
+            var high = Math.Min(Bfloat16Tile.MostRows, count - row);
+            Bfloat16Tile.Run(high, x + (long)row * weights.Inputs, weights.Inputs, weights.Panel(panel), weights.Pairs, sums);
+            for (var i = 0; i < high; i++)
+            {
+                var of = sums + i * Bfloat16Tile.Columns;
+                sink.Take(first + row + i, panel, Vector512.Load(of), Vector512.Load(of + Lanes.Width));
+            }
+        }
+    }
+
+    private readonly struct Work<TSource, TSink>(int rows, int lot, PackedWeights weights, TSource source, TSink sink) : IRangeWork
+        where TSource : unmanaged, IRowSource
+        where TSink : unmanaged, ITileSink
+    {
+        public void Run(int start, int end)
+        {
+            var sums = Scratch.Floats(ref _scratch, TileSums + (long)lot * weights.Pairs);
+            var x = (Bfloat16Lane*)(sums + TileSums);
+            for (var first = start * lot; first < Math.Min(rows, end * lot); first += lot)
+            {
+                var count = Math.Min(lot, rows - first);
+                for (var i = 0; i < count; i++)
+                    source.Write(first + i, x + (long)i * weights.Inputs);
+                PackedProduct.Run(x, first, count, weights, sums, sink);
+            }
         }
     }
 
@@ -99,6 +135,13 @@ internal static unsafe class PackedProduct
             (Vector512.Load(x + at + Lanes.Width) + second).Store(to + at + Lanes.Width);
         }
     }
+}
+
+/// <summary>Where the rows of a product come from.</summary>
+internal unsafe interface IRowSource
+{
+    /// <summary>Writes a row.</summary>
+    void Write(int row, Bfloat16Lane* to);
 }
 
 /// <summary>What becomes of the sums of a product.</summary>

@@ -25,9 +25,9 @@ internal static unsafe class RmsNormKernel
 
     private static (Tensor? Sum, Tensor Normalized) Run(Tensor x, Tensor? delta, Tensor scale, ScalarType dtype)
     {
-        using var source = new TensorRows(x);
-        using var scales = new TensorRows(scale);
-        using var deltas = new TensorRows(delta ?? x, delta is null ? ScalarType.Float32 : dtype);
+        using TensorRows source = new(x),
+            scales = new(scale),
+            deltas = new(delta ?? x, delta is null ? ScalarType.Float32 : dtype);
         var sum = delta is null ? null : empty(x.shape, ScalarType.Float32);
         var result = empty(x.shape, dtype);
         var width = (int)x.shape[^1];

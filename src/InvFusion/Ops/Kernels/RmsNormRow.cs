@@ -7,6 +7,10 @@ namespace InvFusion.Ops.Kernels;
 /// </summary>
 internal static unsafe class RmsNormRow
 {
+    /// <summary>to = x · scale · rsqrt(mean(x²) + ε).</summary>
+    public static void Apply<T>(float* x, float* scale, T* to, int width)
+        where T : unmanaged, ILane<T> => Scale(x, Square(x, width), scale, to, width);
+
     /// <summary>to = x + add, and Σ to².</summary>
     public static float AddAndSquare<T>(float* x, T* add, float* to, int width)
         where T : unmanaged, ILane<T>
