@@ -7,13 +7,13 @@ namespace InvFusion.Models;
 /// <summary>Positions of the tokens of all levels, of the grid that came last: a network sees the same one at every step.</summary>
 internal sealed class GridPositions : IDisposable
 {
-    private (int Height, int Width, int Levels, DeviceType Device) _grid;
+    private (int Height, int Width, int Levels, DeviceType Device, int Index) _grid;
     private Tensor[] _levels = [];
 
     /// <summary>Positions by level, <c>[h/2ⁱ, w/2ⁱ, 2]</c>; not the caller's.</summary>
     public IReadOnlyList<Tensor> Get(int height, int width, int levels, Device device)
     {
-        var grid = (height, width, levels, device.type);
+        var grid = (height, width, levels, device.type, device.index);
         if (_levels.Length == 0 || _grid != grid)
         {
             Dispose();
