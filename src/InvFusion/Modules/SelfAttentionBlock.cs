@@ -173,11 +173,7 @@ public sealed class SelfAttentionBlock : nn.Module
 
         Tensor Project(Tensor x, AdaptiveRmsNorm norm, WeightCache weights, Func<Tensor> join) =>
             pack
-                ? ProjectionKernel.Apply(
-                    x.to_type(ScalarType.Float32),
-                    norm.Scale(condition),
-                    weights.Packed(() => PackedWeights.Pack(join()))
-                )
+                ? ProjectionKernel.Apply(x, norm.Scale(condition), weights.Packed(() => PackedWeights.Pack(join())))
                 : nn.functional.linear(norm.call(x, condition, dtype), weights.Get(_scale, dtype, type => join().to_type(type)));
     }
 

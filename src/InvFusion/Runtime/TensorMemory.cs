@@ -23,8 +23,8 @@ internal static unsafe partial class TensorMemory
                 $"the numbers are {tensor.dtype} on {tensor.device}, not {typeof(T).Name} on the CPU",
                 nameof(tensor)
             );
-        using var rows = tensor.contiguous();
-        return new ReadOnlySpan<T>((void*)Address(rows), checked((int)rows.NumberOfElements)).ToArray();
+        using var rows = new TensorRows(tensor, tensor.dtype);
+        return new ReadOnlySpan<T>((void*)rows.Address, checked((int)tensor.NumberOfElements)).ToArray();
     }
 
     /// <summary>Whether all its numbers are finite.</summary>

@@ -19,7 +19,7 @@ internal sealed class VectorAssembler
     /// <summary>All bits of a vector register to 0.</summary>
     public void Clear(int register)
     {
-        Evex(Opcode0F, Prefix66, register, register, 0, 0, register >> 3 & 1, register >> 4);
+        Evex(Opcode0F, Prefix66, register, register, register >> 3, register >> 4);
         _code.AddRange([0xEF, (byte)(0xC0 | (register & 7) << 3 | register & 7)]);
     }
 
@@ -35,7 +35,7 @@ internal sealed class VectorAssembler
     /// <summary>VDPBF16PS: in each lane, sum += a₀b₀ + a₁b₁ of two pairs of bfloat16.</summary>
     public void AddProducts(int sum, int a, int b)
     {
-        Evex(Opcode0F38, PrefixF3, sum, a, 0, 0, b >> 3 & 1, b >> 4);
+        Evex(Opcode0F38, PrefixF3, sum, a, b >> 3, b >> 4);
         _code.AddRange([0x52, (byte)(0xC0 | (sum & 7) << 3 | b & 7)]);
     }
 
@@ -71,16 +71,14 @@ internal sealed class VectorAssembler
 
     private void Memory(int map, int prefix, byte opcode, int register, int other, Address at, int displacement)
     {
-        Evex(map, prefix, register, other, (int)at.Base >> 3, at.Index is { } index ? (int)index >> 3 : 0, null, 0);
+        Evex(map, prefix, register, other, (int)at.Base >> 3, at.Index is { } index ? (int)index >> 3 : 0);
         _code.Add(opcode);
         ModRm(register & 7, at, displacement);
     }
 
-    // base and index, or the register in their place (b3, its fourth bit, in B and its fifth in X).
-    private void Evex(int map, int prefix, int register, int other, int baseBit, int indexBit, int? registerBit, int registerHigh)
+    // b and x: the fourth bits of base and index, or the fourth and fifth of the register in their place.
+    private void Evex(int map, int prefix, int register, int other, int b, int x)
     {
-        int b = registerBit ?? baseBit,
-            x = registerBit is null ? indexBit : registerHigh;
         _code.Add(0x62);
         _code.Add((byte)((~register >> 3 & 1) << 7 | (~x & 1) << 6 | (~b & 1) << 5 | (~register >> 4 & 1) << 4 | map));
         _code.Add((byte)((~other & 15) << 3 | 4 | prefix));

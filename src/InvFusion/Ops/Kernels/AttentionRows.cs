@@ -12,7 +12,9 @@ namespace InvFusion.Ops.Kernels;
 /// <param name="root">√s of the head.</param>
 internal readonly unsafe partial struct AttentionRows(AttentionShape shape, float* cos, long sinOffset, int ropeStride, float root)
 {
-    private const int MostChannels = 512;
+    /// <summary>Channels of a head and a vector more, for rows on the stack.</summary>
+    public const int MostChannels = 512;
+
     private const int ShortestLong = 2 * Lanes.Width;
     private const int Ahead = 12;
     private const int CacheLine = 64;
@@ -150,7 +152,7 @@ internal readonly unsafe partial struct AttentionRows(AttentionShape shape, floa
             Prefetch<T>(tokens, at + Ahead, head);
             Prefetch<T>(rests, at + Ahead, head);
             Turn(tokens.At<T>(at, head, shape.HeadWidth), rests.Given ? rests.At<T>(at, head, shape.HeadWidth) : null, token, row);
-            Narrow(row, to);
+            Lanes.Narrow(row, to, shape.HeadWidth);
         }
     }
 

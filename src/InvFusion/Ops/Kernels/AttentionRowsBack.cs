@@ -74,9 +74,9 @@ internal readonly unsafe partial struct AttentionRows
         var (by, along, sum) = Factors(squares, products);
         for (var i = 0; i < shape.HeadWidth; i += Lanes.Width)
             (by * Vector512.Load(turned + i) + along * Vector512.Load(x + i)).Store(x + i);
-        Narrow(x, to);
+        Lanes.Narrow(x, to, shape.HeadWidth);
         if (toRest != null)
-            Narrow(x, toRest);
+            Lanes.Narrow(x, toRest, shape.HeadWidth);
         return sum;
     }
 
@@ -246,15 +246,5 @@ internal readonly unsafe partial struct AttentionRows
             Vector512.Load(from + i).Store(to + i);
         for (var i = width; i < shape.Padded; i++)
             to[i] = 0;
-    }
-
-    private void Narrow<T>(float* from, T* to)
-        where T : unmanaged, ILane<T>
-    {
-        var i = 0;
-        for (; i + Lanes.Width <= shape.HeadWidth; i += Lanes.Width)
-            T.Store(to + i, Vector512.Load(from + i));
-        if (i < shape.HeadWidth)
-            Lanes.StoreFew(to + i, shape.HeadWidth - i, Vector512.Load(from + i));
     }
 }

@@ -51,6 +51,7 @@ internal static unsafe class GramKernel
         private void Block(int sample, int firstRow, int firstColumn)
         {
             var of = rows + (long)sample * count * length;
+            var diagonal = firstRow == firstColumn;
             var (high, wide) = (Used(of, firstRow), Used(of, firstColumn));
             if (high == 0 || wide == 0)
                 return;
@@ -62,16 +63,16 @@ internal static unsafe class GramKernel
             {
                 var depth = Math.Min(Depth, length - at);
                 Widen(of, firstRow, high, at, depth, left);
-                if (firstRow != firstColumn)
+                if (!diagonal)
                     Widen(of, firstColumn, wide, at, depth, right);
                 var vectors = (depth + Lane - 1) / Lane;
                 for (var i = 0; i < high; i += Tile)
-                for (var j = 0; j < (firstRow == firstColumn ? i + Tile : wide); j += Tile)
-                    Add(left + i * Stride, (firstRow == firstColumn ? left : right) + j * Stride, vectors, sums + (i * Side + j) * Lane);
+                for (var j = 0; j < (diagonal ? i + Tile : wide); j += Tile)
+                    Add(left + i * Stride, (diagonal ? left : right) + j * Stride, vectors, sums + (i * Side + j) * Lane);
             }
             var to = gram + (long)sample * count * count;
             for (var i = 0; i < high; i++)
-            for (var j = 0; j < (firstRow == firstColumn ? i + 1 : wide); j++)
+            for (var j = 0; j < (diagonal ? i + 1 : wide); j++)
             {
                 var sum = Vector512.Sum(Vector512.Load(sums + (i * Side + j) * Lane));
                 to[(long)(firstRow + i) * count + firstColumn + j] = sum;

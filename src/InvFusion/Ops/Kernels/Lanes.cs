@@ -78,6 +78,18 @@ internal static unsafe class Lanes
         return T.Load(whole);
     }
 
+    /// <summary>Writes a row of float32 as numbers of another type. Nothing behind either row is touched.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Narrow<T>(float* from, T* to, int count)
+        where T : unmanaged, ILane<T>
+    {
+        var i = 0;
+        for (; i + Width <= count; i += Width)
+            T.Store(to + i, Vector512.Load(from + i));
+        if (i < count)
+            StoreFew(to + i, count - i, LoadFew((Float32Lane*)(from + i), count - i));
+    }
+
     /// <summary>Writes the first <paramref name="count"/> of sixteen numbers.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
     public static void StoreFew<T>(T* to, int count, Vector512<float> values)

@@ -1,4 +1,3 @@
-using System.Runtime.Intrinsics;
 using InvFusion.Runtime;
 using static TorchSharp.torch;
 
@@ -35,11 +34,7 @@ internal static unsafe class MergeKernel
             for (var line = 0; line < lines; line++, to += piece)
             {
                 var from = x + ((long)(row / columns * lines + line) * columns + row % columns) * piece;
-                var i = 0;
-                for (; i + Lanes.Width <= piece; i += Lanes.Width)
-                    Bfloat16Lane.Store(to + i, Vector512.Load(from + i));
-                if (i < piece)
-                    Lanes.StoreFew(to + i, piece - i, Lanes.LoadFew((Float32Lane*)(from + i), piece - i));
+                Lanes.Narrow(from, to, piece);
             }
         }
     }

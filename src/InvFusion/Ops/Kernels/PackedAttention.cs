@@ -73,7 +73,6 @@ internal static unsafe class PackedAttention
     // Thirty-two tokens of a head at a time.
     private readonly struct Ordering(HeadTurns turns, HeadProjections from, Heads to) : IRangeWork
     {
-        private const int MostChannels = 512;
         private const int Side = 8;
 
         public void Run(int start, int end)
@@ -105,7 +104,7 @@ internal static unsafe class PackedAttention
         [SkipLocalsInit]
         private void Keys(AttentionRows rows, in KeyGroup group, int sample, int head, int first, float* panel)
         {
-            var pairs = stackalloc float[Block * MostChannels / 2];
+            var pairs = stackalloc float[Block * AttentionRows.MostChannels / 2];
             var length = to.Shape.HeadWidth / 2;
             rows.Turned(group.Key, group.KeyRest, sample, head, first, Block, (Bfloat16Lane*)pairs);
             for (var key = 0; key < Block; key += Side)
@@ -170,8 +169,7 @@ internal static unsafe class PackedAttention
         private static float Weigh(float* scores, int keys, Bfloat16Lane* weights)
         {
             var sum = AttentionTile.Exponentials(scores, keys);
-            for (var i = 0; i < keys; i += Lanes.Width)
-                Bfloat16Lane.Store(weights + i, Vector512.Load(scores + i));
+            Lanes.Narrow(scores, weights, keys);
             return sum;
         }
 

@@ -32,12 +32,7 @@ internal static unsafe class SplitKernel
 
     private readonly struct Given(float* x, int width) : IRowSource
     {
-        public void Write(int row, Bfloat16Lane* to)
-        {
-            var from = x + (long)row * width;
-            for (var i = 0; i < width; i += Lanes.Width)
-                Bfloat16Lane.Store(to + i, Vector512.Load(from + i));
-        }
+        public void Write(int row, Bfloat16Lane* to) => Lanes.Narrow(x + (long)row * width, to, width);
     }
 
     // Where 32 numbers of a token go: to the one of its four whose they are.
