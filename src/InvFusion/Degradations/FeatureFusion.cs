@@ -13,7 +13,8 @@ namespace InvFusion.Degradations;
 /// <param name="Measurements">y, <c>[B, 1, O]</c> float32, contiguous.</param>
 /// <param name="Mix">W and b.</param>
 /// <param name="Patch">P, the side in pixels that a token covers.</param>
-internal readonly record struct FeatureFusion(Tensor Tokens, Tensor Output, Tensor Measurements, FeatureMix Mix, int Patch)
+/// <param name="Type">Type of large products, float32 or bfloat16.</param>
+internal readonly record struct FeatureFusion(Tensor Tokens, Tensor Output, Tensor Measurements, FeatureMix Mix, int Patch, ScalarType Type)
 {
     /// <summary>Sizes of the tokens.</summary>
     public FeatureGrid Grid
@@ -33,7 +34,8 @@ internal readonly record struct FeatureFusion(Tensor Tokens, Tensor Output, Tens
             Output.narrow(0, first, samples),
             Measurements.narrow(0, first, samples).narrow(2, 0, op.MeasurementLength).contiguous(),
             Mix,
-            Patch
+            Patch,
+            Type
         );
 
     /// <summary>Computes it in whatever way an operator can.</summary>
@@ -43,7 +45,7 @@ internal readonly record struct FeatureFusion(Tensor Tokens, Tensor Output, Tens
             return;
         using var scope = NewDisposeScope();
         var (weight, bias) = Mix.ToTensors();
-        Output.copy_(StepByStep(Tokens, op, Measurements, weight, bias, Patch, ScalarType.Float32));
+        Output.copy_(StepByStep(Tokens, op, Measurements, weight, bias, Patch, Type));
     }
 
     /// <summary>The general way, which is differentiable.</summary>

@@ -15,6 +15,7 @@ public sealed class MatrixOperator : LinearOperator
     private readonly Tensor _inverseGram; // [B, O, O] (HHᵀ)⁺, double
     private readonly bool _tikhonov;
     private Tensor? _lowPrecision;
+    private PackedMatrix? _packed;
     private MatrixOperator? _exact;
 
     /// <summary>Creates the operator from its rows.</summary>
@@ -86,6 +87,20 @@ public sealed class MatrixOperator : LinearOperator
     }
 
     /// <inheritdoc/>
+    internal override bool Fuse(in FeatureFusion fusion)
+    {
+        if (!FusedMatrix.Takes(this, fusion))
+            return false;
+        if (_packed?.Type != fusion.Type)
+        {
+            _packed?.Dispose();
+            _packed = PackedMatrix.Create(_matrix, Image.Channels, Image.Height, Image.Width, fusion.Type);
+        }
+        FusedMatrix.Run(_packed, _inverseGram, fusion);
+        return true;
+    }
+
+    /// <inheritdoc/>
     public override LinearOperator Select(params ReadOnlySpan<long> samples) => new MatrixOperator(this, _tikhonov, samples.ToArray());
 
     /// <inheritdoc/>
@@ -96,6 +111,7 @@ public sealed class MatrixOperator : LinearOperator
     {
         _exact?.Dispose();
         _lowPrecision?.Dispose();
+        _packed?.Dispose();
         foreach (var tensor in (Tensor[])[_matrix, _values, _vectors, _inverseGram])
             tensor.Dispose();
         base.Dispose(disposing);

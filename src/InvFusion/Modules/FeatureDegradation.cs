@@ -42,13 +42,13 @@ public sealed class FeatureDegradation : nn.Module
             FusedKernels.TakeWithoutGraph(FusedKernel.Features, tokens, _degLinear.Weight)
             && tokens.dtype == ScalarType.Float32
             && !(is_grad_enabled() && measurements.requires_grad)
-                ? Fused(tokens, op, measurements)
+                ? Fused(tokens, op, measurements, dtype)
                 : null;
         return fused ?? FeatureFusion.StepByStep(tokens, op, measurements, _degLinear.Weight, _degLinear.Bias!, _patch, dtype);
     }
 
-    // All at once where the operator knows how, in float32; null where it does not.
-    private unsafe Tensor? Fused(Tensor tokens, LinearOperator op, Tensor measurements)
+    // All at once where the operator knows how, to float32; null where it does not.
+    private unsafe Tensor? Fused(Tensor tokens, LinearOperator op, Tensor measurements, ScalarType dtype)
     {
         using var scope = NewDisposeScope();
         using var noGrad = no_grad();
@@ -58,7 +58,7 @@ public sealed class FeatureDegradation : nn.Module
             y = new(measurements);
         using var mix = new FeatureMix(Numbers(weight), Numbers(bias));
         var output = empty(tokens.shape, ScalarType.Float32);
-        return op.Fuse(new(x.Tensor, output, y.Tensor, mix, _patch)) ? output.MoveToOuterDisposeScope() : null;
+        return op.Fuse(new(x.Tensor, output, y.Tensor, mix, _patch, dtype)) ? output.MoveToOuterDisposeScope() : null;
 
         static Span<float> Numbers(TensorRows rows) => new(rows.Floats, (int)rows.Tensor.NumberOfElements);
     }

@@ -23,7 +23,7 @@ public sealed class TokenSplit : nn.Module<Tensor, Tensor, ScalarType, Tensor>
     public TokenSplit(int inputs, int outputs)
         : base(nameof(TokenSplit))
     {
-        _packable = outputs % Bfloat16Tile.Columns == 0;
+        _packable = outputs % ProductTile.Columns == 0;
         _fac = Parameters.Create(full([1], 0.5));
         _proj = new(inputs, (long)outputs * Side * Side);
         RegisterComponents();

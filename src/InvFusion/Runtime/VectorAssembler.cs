@@ -17,11 +17,7 @@ internal sealed class VectorAssembler
     public byte[] Code => [.. _code];
 
     /// <summary>All bits of a vector register to 0.</summary>
-    public void Clear(int register)
-    {
-        Evex(Opcode0F, Prefix66, register, register, register >> 3, register >> 4);
-        _code.AddRange([0xEF, (byte)(0xC0 | (register & 7) << 3 | register & 7)]);
-    }
+    public void Clear(int register) => Registers(Opcode0F, Prefix66, 0xEF, register, register, register);
 
     /// <summary>Sixteen float32 from memory, vectors of 64 bytes behind the base.</summary>
     public void Load(int register, Register from, int vectors) => Memory(Opcode0F, NoPrefix, 0x10, register, 0, new(from), vectors);
@@ -32,12 +28,11 @@ internal sealed class VectorAssembler
     /// <summary>Four bytes from memory into every lane.</summary>
     public void Broadcast(int register, Address from) => Memory(Opcode0F38, Prefix66, 0x58, register, 0, from, 0);
 
+    /// <summary>VFMADD231PS: in each lane, sum += ab of float32.</summary>
+    public void AddProducts(int sum, int a, int b) => Registers(Opcode0F38, Prefix66, 0xB8, sum, a, b);
+
     /// <summary>VDPBF16PS: in each lane, sum += a₀b₀ + a₁b₁ of two pairs of bfloat16.</summary>
-    public void AddProducts(int sum, int a, int b)
-    {
-        Evex(Opcode0F38, PrefixF3, sum, a, b >> 3, b >> 4);
-        _code.AddRange([0x52, (byte)(0xC0 | (sum & 7) << 3 | b & 7)]);
-    }
+    public void AddPairProducts(int sum, int a, int b) => Registers(Opcode0F38, PrefixF3, 0x52, sum, a, b);
 
     /// <summary>to = base + index · scale.</summary>
     public void Address(Register to, Address of)
@@ -68,6 +63,12 @@ internal sealed class VectorAssembler
 
     /// <summary>Leaves the upper halves of the vector registers clean, and returns.</summary>
     public void Return() => _code.AddRange([0xC5, 0xF8, 0x77, 0xC3]);
+
+    private void Registers(int map, int prefix, byte opcode, int register, int other, int last)
+    {
+        Evex(map, prefix, register, other, last >> 3, last >> 4);
+        _code.AddRange([opcode, (byte)(0xC0 | (register & 7) << 3 | last & 7)]);
+    }
 
     private void Memory(int map, int prefix, byte opcode, int register, int other, Address at, int displacement)
     {

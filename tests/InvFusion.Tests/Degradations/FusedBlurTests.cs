@@ -34,8 +34,8 @@ public class FusedBlurTests
     {
         using var scope = NewDisposeScope();
         using var op = DegradationSpec.Parse(spec).Build(new(c, h, w), operators, seed: 11);
-        using var mix = Mix(features);
-        Compare(op, mix, patch, samples);
+        using var mix = FusionDraws.Mix(features);
+        FusionDraws.Compare(op, mix, patch, samples);
     }
 
     [Theory, InlineData(1), InlineData(2)]
@@ -43,12 +43,12 @@ public class FusedBlurTests
     {
         using var scope = NewDisposeScope();
         using var op = DegradationSpec.Parse("motion:stride=2").Build(new(3, 16, 16), 5, seed: 3);
-        using var mix = Mix(16);
+        using var mix = FusionDraws.Mix(16);
         var before = get_num_threads();
         try
         {
             set_num_threads(threads);
-            Compare(op, mix, patch: 4, samples: 5);
+            FusionDraws.Compare(op, mix, patch: 4, samples: 5);
         }
         finally
         {
@@ -63,8 +63,8 @@ public class FusedBlurTests
         // A box of eight blurs whole rows and columns of the spectrum to nothing.
         using var op = new FourierOperator(new(3, 16, 16), ones(1, 1, 8, 8) / 64, stride: 1);
         Assert.True(op.Energy.eq(0).any().item<bool>());
-        using var mix = Mix(8);
-        Compare(op, mix, patch: 2, samples: 2);
+        using var mix = FusionDraws.Mix(8);
+        FusionDraws.Compare(op, mix, patch: 2, samples: 2);
     }
 
     [Fact]
@@ -72,21 +72,21 @@ public class FusedBlurTests
     {
         using var scope = NewDisposeScope();
         using var op = new FourierOperator(new(3, 16, 32), Close.Normals(5, 2, 1, 6, 5), stride: 2);
-        using var mix = Mix(11);
-        Compare(op, mix, patch: 2, samples: 2);
+        using var mix = FusionDraws.Mix(11);
+        FusionDraws.Compare(op, mix, patch: 2, samples: 2);
     }
 
     [Fact]
     public void What_the_kernel_cannot_do_is_refused_and_nothing_written()
     {
         using var scope = NewDisposeScope();
-        using var mix = Mix(4);
+        using var mix = FusionDraws.Mix(4);
         using var odd = DegradationSpec.Parse("motion:stride=2").Build(new(3, 12, 12), 1, seed: 1);
         using var mixed = new FourierOperator(new(3, 8, 8), Close.Normals(1, 1, 3, 4, 4), stride: 2, mixColor: true);
         using var perChannel = new FourierOperator(new(3, 8, 8), Close.Normals(2, 1, 3, 4, 4), stride: 2);
         foreach (var op in (LinearOperator[])[odd, mixed, perChannel])
         {
-            var fusion = Draw(op, mix, patch: 2, samples: 2);
+            var fusion = FusionDraws.Draw(op, mix, patch: 2, samples: 2);
             Assert.False(op.Fuse(fusion));
             Assert.True(fusion.Output.isnan().all().item<bool>());
         }
@@ -102,8 +102,8 @@ public class FusedBlurTests
             (DegradationSpec.Parse("sr:4").Build(image, 1, seed: 2), 1),
             (DegradationSpec.Parse("motion:stride=2").Build(image, 1, seed: 3), 2)
         );
-        using var mix = Mix(6);
-        Compare(op, mix, patch: 2, samples: 5);
+        using var mix = FusionDraws.Mix(6);
+        FusionDraws.Compare(op, mix, patch: 2, samples: 5);
     }
 
     [Theory, InlineData("motion:stride=2"), InlineData("compressed:keep=0.5")]
@@ -145,35 +145,5 @@ public class FusedBlurTests
         }
         Close.To(graph, fused, 1e-6, "fused");
         TensorAssert.Differs(graph.detach(), fused, 0); // or it was not the kernel
-    }
-
-    private static void Compare(LinearOperator op, FeatureMix mix, int patch, int samples)
-    {
-        using var noGrad = no_grad();
-        var fusion = Draw(op, mix, patch, samples);
-        Assert.True(op.Fuse(fusion));
-        var (weight, bias) = mix.ToTensors();
-        var expected = FeatureFusion.StepByStep(fusion.Tokens, op, fusion.Measurements, weight, bias, patch, ScalarType.Float32);
-        var largest = expected.abs().max();
-        Assert.True(largest.item<float>() > 0);
-        TensorAssert.Close(expected / largest, fusion.Output / largest, 1e-5);
-    }
-
-    // The measurements are no spectra of real images, as little as noise is; as large as those are, so that both count.
-    private static FeatureFusion Draw(LinearOperator op, FeatureMix mix, int patch, int samples)
-    {
-        var (c, h, w) = op.Image;
-        var tokens = Close.Normals(1, samples, h / patch, w / patch, patch * patch * c * mix.Features);
-        var measurements = Close.Normals(2, samples, 1, op.MeasurementLength) * (op is FourierOperator ? op.NoiseGain / 4 : 1);
-        return new(tokens, full_like(tokens, double.NaN), measurements, mix, patch);
-    }
-
-    private static FeatureMix Mix(int features)
-    {
-        using var scope = NewDisposeScope();
-        return new(
-            TensorAssert.Values(Close.Normals(7, features, features + 1) / Math.Sqrt(features)),
-            TensorAssert.Values(Close.Normals(8, features))
-        );
     }
 }

@@ -20,34 +20,10 @@ public unsafe class PackedProductTests
     [Fact]
     public void Tiles_are_the_sums_of_products_and_write_nothing_else()
     {
-        Assert.SkipUnless(Bfloat16Tile.IsSupported, Missing);
-        using var scope = NewDisposeScope();
-        manual_seed(1);
-        foreach (var pairs in (int[])[1, 2, 7, 96])
-        foreach (var extra in (int[])[0, 6])
-            for (var rows = 1; rows <= Bfloat16Tile.MostRows; rows++)
-            {
-                var stride = 2 * pairs + extra;
-                Tensor a = randn([rows, stride]).to_type(ScalarType.BFloat16),
-                    b = randn([2 * pairs, Bfloat16Tile.Columns]).to_type(ScalarType.BFloat16);
-                var panel = b.view(pairs, 2, Bfloat16Tile.Columns).transpose(1, 2).contiguous();
-                var sums = full([rows + 1, Bfloat16Tile.Columns + 5], 7f); // rows further apart than they are long, and one behind them
-                Bfloat16Tile.Run(
-                    rows,
-                    (Bfloat16Lane*)TensorMemory.Address(a),
-                    stride,
-                    (Bfloat16Lane*)TensorMemory.Address(panel),
-                    pairs,
-                    TensorMemory.Floats(sums),
-                    Bfloat16Tile.Columns + 5
-                );
-                var expected = full_like(sums, 7f).to_type(ScalarType.Float64);
-                expected
-                    .narrow(0, 0, rows)
-                    .narrow(1, 0, Bfloat16Tile.Columns)
-                    .copy_(a.narrow(1, 0, 2 * pairs).to_type(ScalarType.Float64).mm(b.to_type(ScalarType.Float64)));
-                TensorAssert.Close(expected, sums, Single);
-            }
+        Assert.SkipUnless(ProductTile<Float32Lane>.IsSupported, "the processor has no AVX-512");
+        Tiles<Float32Lane>(ScalarType.Float32);
+        Assert.SkipUnless(ProductTile<Bfloat16Lane>.IsSupported, Missing);
+        Tiles<Bfloat16Lane>(ScalarType.BFloat16);
     }
 
     [Fact]
@@ -70,7 +46,7 @@ public unsafe class PackedProductTests
     [Fact]
     public void Projections_are_those_of_norm_and_product()
     {
-        Assert.SkipUnless(Bfloat16Tile.IsSupported, Missing);
+        Assert.SkipUnless(ProductTile<Bfloat16Lane>.IsSupported, Missing);
         using var scope = NewDisposeScope();
         using var noGrad = no_grad();
         manual_seed(3);
@@ -91,7 +67,7 @@ public unsafe class PackedProductTests
     [Fact]
     public void Merging_and_splitting_are_those_of_the_plain_form()
     {
-        Assert.SkipUnless(Bfloat16Tile.IsSupported, Missing);
+        Assert.SkipUnless(ProductTile<Bfloat16Lane>.IsSupported, Missing);
         using var scope = NewDisposeScope();
         using var noGrad = no_grad();
         manual_seed(4);
@@ -123,7 +99,7 @@ public unsafe class PackedProductTests
     ]
     public void Layers_are_those_of_the_plain_form(int height, int width, int headWidth, int heads)
     {
-        Assert.SkipUnless(Bfloat16Tile.IsSupported, Missing);
+        Assert.SkipUnless(ProductTile<Bfloat16Lane>.IsSupported, Missing);
         foreach (var kind in Enum.GetValues<JointKind>())
         foreach (var kernel in (int[])[0, 3])
         {
@@ -235,5 +211,38 @@ public unsafe class PackedProductTests
     {
         for (var i = 0L; i < together.shape[0]; i++)
             TensorAssert.SameBits(together.narrow(0, i, 1), one(i), $"sample {i} alone");
+    }
+
+    private static void Tiles<T>(ScalarType type)
+        where T : unmanaged, ILane<T>
+    {
+        using var scope = NewDisposeScope();
+        manual_seed(1);
+        var depth = ProductTile<T>.Depth;
+        foreach (var steps in (int[])[1, 2, 7, 96])
+        foreach (var extra in (int[])[0, 6])
+            for (var rows = 1; rows <= ProductTile.MostRows; rows++)
+            {
+                var (length, stride) = (depth * steps, depth * steps + extra);
+                Tensor a = randn([rows, stride]).to_type(type),
+                    b = randn([length, ProductTile.Columns]).to_type(type);
+                var panel = b.view(steps, depth, ProductTile.Columns).transpose(1, 2).contiguous();
+                var sums = full([rows + 1, ProductTile.Columns + 5], 7f); // rows further apart than they are long, and one behind them
+                ProductTile<T>.Run(
+                    rows,
+                    (T*)TensorMemory.Address(a),
+                    stride,
+                    (T*)TensorMemory.Address(panel),
+                    steps,
+                    TensorMemory.Floats(sums),
+                    ProductTile.Columns + 5
+                );
+                var expected = full_like(sums, 7f).to_type(ScalarType.Float64);
+                expected
+                    .narrow(0, 0, rows)
+                    .narrow(1, 0, ProductTile.Columns)
+                    .copy_(a.narrow(1, 0, length).to_type(ScalarType.Float64).mm(b.to_type(ScalarType.Float64)));
+                TensorAssert.Close(expected, sums, Single);
+            }
     }
 }

@@ -50,7 +50,7 @@ public static class FusedKernels
     /// <summary>Whether a kernel is in use and can take a tensor: on the CPU, float32 or bfloat16.</summary>
     internal static bool Take(FusedKernel kernel, Tensor tensor) =>
         (Enabled & kernel) == kernel
-        && ((kernel & FusedKernel.Products) == 0 || Bfloat16Tile.IsSupported)
+        && ((kernel & FusedKernel.Products) == 0 || ProductTile<Bfloat16Lane>.IsSupported)
         && tensor.device_type == TorchSharp.DeviceType.CPU
         && (tensor.dtype is ScalarType.Float32 or ScalarType.BFloat16);
 

@@ -6,12 +6,12 @@ using static TorchSharp.torch;
 namespace InvFusion.Ops.Kernels;
 
 /// <summary>
-/// Global attention in bfloat16 from projections to the input of the out-projection: both products by <see cref="Bfloat16Tile"/>, logits, softmax and sums in float32.
+/// Global attention in bfloat16 from projections to the input of the out-projection: both products by <see cref="ProductTile{T}"/>, logits, softmax and sums in float32.
 /// The plain form is that of <see cref="AttentionKernel"/>.
 /// </summary>
 internal static unsafe class PackedAttention
 {
-    private const int Block = Bfloat16Tile.Columns;
+    private const int Block = ProductTile.Columns;
 
     [ThreadStatic]
     private static Scratch? _scratch;
@@ -133,7 +133,7 @@ internal static unsafe class PackedAttention
     {
         public void Run(int start, int end)
         {
-            const int tile = Bfloat16Tile.MostRows;
+            const int tile = ProductTile.MostRows;
             var (keys, width) = (heads.Keys, heads.Shape.HeadWidth);
             var sums = Scratch.Floats(ref _scratch, PackedProduct.TileSums + tile * (long)keys * 3 / 2);
             float* scores = sums + PackedProduct.TileSums;
@@ -145,7 +145,7 @@ internal static unsafe class PackedAttention
                 for (var token = block * Block; token < (block + 1) * Block; token += tile)
                 {
                     for (var panel = 0; panel < keys / Block; panel++)
-                        Bfloat16Tile.Run(
+                        ProductTile<Bfloat16Lane>.Run(
                             tile,
                             heads.Query(item, token),
                             width,
@@ -158,7 +158,7 @@ internal static unsafe class PackedAttention
                         inverse[q] = 1 / Weigh(scores + q * keys, keys, weights + q * keys);
                     for (var panel = 0; panel < width / Block; panel++)
                     {
-                        Bfloat16Tile.Run(tile, weights, keys, heads.ValuePanel(item, panel), heads.Values / 2, sums);
+                        ProductTile<Bfloat16Lane>.Run(tile, weights, keys, heads.ValuePanel(item, panel), heads.Values / 2, sums);
                         for (var q = 0; q < tile; q++)
                             Store(item, token + q, panel, sums + q * Block, Vector512.Create(inverse[q]));
                     }

@@ -13,17 +13,13 @@ internal static unsafe class PackedProduct
     private static Scratch? _scratch;
 
     /// <summary>Room for the sums of a tile.</summary>
-    public const int TileSums = Bfloat16Tile.MostRows * Bfloat16Tile.Columns;
+    public const int TileSums = ProductTile.MostRows * ProductTile.Columns;
 
     /// <summary>Rows that one thread takes at a time: weights are read anew for each lot, and every thread should get one.</summary>
     public static int Lot(int rows)
     {
         var each = (rows + get_num_threads() - 1) / get_num_threads();
-        return Math.Clamp(
-            (each + Bfloat16Tile.MostRows - 1) / Bfloat16Tile.MostRows * Bfloat16Tile.MostRows,
-            Bfloat16Tile.MostRows,
-            MostRows
-        );
+        return Math.Clamp((each + ProductTile.MostRows - 1) / ProductTile.MostRows * ProductTile.MostRows, ProductTile.MostRows, MostRows);
     }
 
     /// <summary>x Wᵀ for any number of rows, on all threads.</summary>
@@ -53,13 +49,13 @@ internal static unsafe class PackedProduct
         where TSink : unmanaged, ITileSink
     {
         for (var panel = 0; panel < weights.Panels; panel++)
-        for (var row = 0; row < count; row += Bfloat16Tile.MostRows)
+        for (var row = 0; row < count; row += ProductTile.MostRows)
         {
-            var high = Math.Min(Bfloat16Tile.MostRows, count - row);
-            Bfloat16Tile.Run(high, x + (long)row * weights.Inputs, weights.Inputs, weights.Panel(panel), weights.Pairs, sums);
+            var high = Math.Min(ProductTile.MostRows, count - row);
+            ProductTile<Bfloat16Lane>.Run(high, x + (long)row * weights.Inputs, weights.Inputs, weights.Panel(panel), weights.Pairs, sums);
             for (var i = 0; i < high; i++)
             {
-                var of = sums + i * Bfloat16Tile.Columns;
+                var of = sums + i * ProductTile.Columns;
                 sink.Take(first + row + i, panel, Vector512.Load(of), Vector512.Load(of + Lanes.Width));
             }
         }
@@ -91,7 +87,7 @@ internal static unsafe class PackedProduct
         /// <inheritdoc/>
         public void Take(int row, int panel, Vector512<float> first, Vector512<float> second)
         {
-            var at = to + (long)row * stride + panel * Bfloat16Tile.Columns;
+            var at = to + (long)row * stride + panel * ProductTile.Columns;
             Bfloat16Lane.Store(at, first);
             Bfloat16Lane.Store(at + Lanes.Width, second);
         }
@@ -115,7 +111,7 @@ internal static unsafe class PackedProduct
         /// <inheritdoc/>
         public void Take(int row, int panel, Vector512<float> first, Vector512<float> second)
         {
-            var at = to + (long)row * stride + panel * Bfloat16Tile.Columns;
+            var at = to + (long)row * stride + panel * ProductTile.Columns;
             first.Store(at);
             second.Store(at + Lanes.Width);
         }
@@ -130,7 +126,7 @@ internal static unsafe class PackedProduct
         /// <inheritdoc/>
         public void Take(int row, int panel, Vector512<float> first, Vector512<float> second)
         {
-            var at = (long)row * stride + panel * Bfloat16Tile.Columns;
+            var at = (long)row * stride + panel * ProductTile.Columns;
             (Vector512.Load(x + at) + first).Store(to + at);
             (Vector512.Load(x + at + Lanes.Width) + second).Store(to + at + Lanes.Width);
         }

@@ -1,10 +1,9 @@
-using System.Runtime.Intrinsics;
 using InvFusion.Runtime;
 using static TorchSharp.torch;
 
 namespace InvFusion.Ops.Kernels;
 
-/// <summary>Weights in the order in which <see cref="Bfloat16Tile"/> reads them: panels of 32 outputs, and in them pairs of inputs one behind the other.</summary>
+/// <summary>Weights in the order in which <see cref="ProductTile{T}"/> reads them: panels of 32 outputs, and in them pairs of inputs one behind the other.</summary>
 internal readonly unsafe struct PackedWeights
 {
     private readonly Bfloat16Lane* _first;
@@ -28,13 +27,13 @@ internal readonly unsafe struct PackedWeights
     public int Inputs => 2 * Pairs;
 
     /// <summary>Outputs of a row.</summary>
-    public int Outputs => Panels * Bfloat16Tile.Columns;
+    public int Outputs => Panels * ProductTile.Columns;
 
     /// <summary>The panel of outputs 32·index and following.</summary>
-    public Bfloat16Lane* Panel(int index) => _first + (long)index * Pairs * 2 * Bfloat16Tile.Columns;
+    public Bfloat16Lane* Panel(int index) => _first + (long)index * Pairs * 2 * ProductTile.Columns;
 
     /// <summary>Whether weights of these sizes can be packed: whole panels and whole vectors.</summary>
-    public static bool Takes(long inputs, long outputs) => outputs % Bfloat16Tile.Columns == 0 && inputs % Lanes.Width == 0;
+    public static bool Takes(long inputs, long outputs) => outputs % ProductTile.Columns == 0 && inputs % Lanes.Width == 0;
 
     /// <summary>Rounds and orders weights <c>[outputs, inputs]</c> float32: <c>[outputs/32, inputs/2, 32, 2]</c> bfloat16.</summary>
     public static Tensor Pack(Tensor weights) => Pack(weights, 0);
@@ -46,38 +45,29 @@ internal readonly unsafe struct PackedWeights
     {
         using var source = new TensorRows(weights);
         var (outputs, inputs) = (weights.shape[0], weights.shape[1]);
-        var panels = (int)(outputs / Bfloat16Tile.Columns);
-        var packed = empty([panels, inputs / 2, Bfloat16Tile.Columns, 2], ScalarType.BFloat16);
-        CpuTeam.For(panels, 1, new Work(source.Floats, (float*)TensorMemory.Address(packed), (int)inputs, gates));
+        var panels = (int)(outputs / ProductTile.Columns);
+        var packed = empty([panels, inputs / 2, ProductTile.Columns, 2], ScalarType.BFloat16);
+        CpuTeam.For(panels, 1, new Work(source.Floats, (Bfloat16Lane*)TensorMemory.Address(packed), (int)inputs, gates));
         return packed;
     }
 
-    // A pair of bfloat16 moves as the float that its bits would be.
-    private readonly struct Work(float* weights, float* packed, int inputs, int gates) : IRangeWork
+    private readonly struct Work(float* weights, Bfloat16Lane* packed, int inputs, int gates) : IRangeWork
     {
-        private const int Side = 8;
-
         public void Run(int start, int end)
         {
-            var pairs = stackalloc float[Side * Side];
             for (var panel = start; panel < end; panel++)
-            for (var column = 0; column < Bfloat16Tile.Columns; column += Side)
+            for (var column = 0; column < ProductTile.Columns; column += PanelPacking<Bfloat16Lane>.Side)
             for (var input = 0; input < inputs; input += Lanes.Width)
             {
-                for (var i = 0; i < Side; i++)
-                    Bfloat16Lane.Store(
-                        (Bfloat16Lane*)(pairs + i * Side),
-                        Vector512.Load(weights + (long)Output(panel, column + i) * inputs + input)
-                    );
-                var to = packed + ((long)panel * (inputs / 2) + input / 2) * Bfloat16Tile.Columns + column;
-                AvxTranspose.EightByEight(pairs, Side, to, Bfloat16Tile.Columns);
+                var to = packed + ((long)panel * inputs + input) * ProductTile.Columns + 2 * column;
+                PanelPacking<Bfloat16Lane>.Transposed(weights + (long)Output(panel, column) * inputs + input, inputs, to);
             }
         }
 
         private int Output(int panel, int column)
         {
             if (gates == 0)
-                return panel * Bfloat16Tile.Columns + column;
+                return panel * ProductTile.Columns + column;
             var value = panel * Lanes.Width + column % Lanes.Width;
             return column < Lanes.Width ? value : gates + value;
         }

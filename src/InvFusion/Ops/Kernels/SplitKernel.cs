@@ -40,7 +40,7 @@ internal static unsafe class SplitKernel
     {
         public void Take(int row, int panel, Vector512<float> first, Vector512<float> second)
         {
-            var (part, channel) = Math.DivRem(panel * Bfloat16Tile.Columns, width);
+            var (part, channel) = Math.DivRem(panel * ProductTile.Columns, width);
             long line = row / columns * Side + part / Side,
                 column = row % columns * Side + part % Side,
                 at = (line * (columns * Side) + column) * width + channel;
