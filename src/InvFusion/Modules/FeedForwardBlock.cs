@@ -55,22 +55,23 @@ public sealed class FeedForwardBlock : nn.Module<Tensor, Tensor, ScalarType, Ten
     /// <summary>Whether <see cref="PackedAfter"/> can take the block.</summary>
     internal bool CanPack(ScalarType dtype) => _upProj.Packs(dtype) && _downProj.Packs(dtype);
 
-    /// <summary>The block behind an attention block's heads, in bfloat16: <see cref="FeedForwardKernel"/>.</summary>
+    /// <summary>The block behind an attention block's heads, in one pass: <see cref="FeedForwardKernel"/>.</summary>
     /// <param name="tokens">x, <c>[B, h, w, d]</c> float32.</param>
-    /// <param name="attended">What its heads read, <c>[B, h, w, d]</c> bfloat16.</param>
+    /// <param name="attended">What its heads read, <c>[B, h, w, d]</c> in the type of the products.</param>
     /// <param name="outProjection">Its out-projection.</param>
     /// <param name="condition"><c>[B, c]</c>.</param>
     internal Tensor PackedAfter(Tensor tokens, Tensor attended, Linear outProjection, Tensor condition)
     {
         using var scope = NewDisposeScope();
+        var dtype = attended.dtype;
         return FeedForwardKernel
             .Apply(
                 tokens,
                 attended,
-                outProjection.Packed(PackedWeights.Pack),
+                outProjection.Packed(dtype, PackedWeights.Pack),
                 _norm.Scale(condition),
-                _upProj.Packed(PackedWeights.PackGated),
-                _downProj.Packed(PackedWeights.Pack)
+                _upProj.Packed(dtype, PackedWeights.PackGated),
+                _downProj.Packed(dtype, PackedWeights.Pack)
             )
             .MoveToOuterDisposeScope();
     }

@@ -42,11 +42,12 @@ public sealed class Linear : nn.Module<Tensor, Tensor>
 
     /// <summary>Whether products with <see cref="Packed"/> are to be taken: the processor has them in this precision, and the weights cannot change any more.</summary>
     internal bool Packs(ScalarType dtype) =>
-        _packable && dtype == ScalarType.BFloat16 && FusedKernels.Take(FusedKernel.Products, _weight) && !_weight.requires_grad;
+        _packable && ProductTile.Supports(dtype) && FusedKernels.Take(FusedKernel.Products, _weight) && !_weight.requires_grad;
 
     /// <summary>The weights as <see cref="PackedProduct"/> takes them.</summary>
+    /// <param name="dtype">Type of the product.</param>
     /// <param name="pack">Orders them; always the same one.</param>
-    internal Tensor Packed(Func<Tensor, Tensor> pack) => _cache.Packed(() => pack(_weight));
+    internal Tensor Packed(ScalarType dtype, Func<Tensor, ScalarType, Tensor> pack) => _cache.Packed(dtype, type => pack(_weight, type));
 
     /// <inheritdoc/>
     public override Tensor forward(Tensor input)

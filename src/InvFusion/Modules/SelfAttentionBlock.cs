@@ -126,10 +126,10 @@ public sealed class SelfAttentionBlock : nn.Module
         var (shape, rope) = (Shape(tokens), _rope.Get(positions, _posEmb.Frequencies));
         var pack = CanPack(dtype);
         var (fromTokens, fromFeatures) = Projections(tokens, condition, joint, dtype, pack);
-        if (dtype != ScalarType.BFloat16 || _kernel != 0)
-            return AttentionFunction.Compute(fromTokens, fromFeatures, _scale, shape, rope).MoveToOuterDisposeScope();
         if (pack && PackedAttention.Takes(shape))
             return PackedAttention.Apply(fromTokens, fromFeatures, _scale, shape, rope).MoveToOuterDisposeScope();
+        if (dtype != ScalarType.BFloat16 || _kernel != 0)
+            return AttentionFunction.Compute(fromTokens, fromFeatures, _scale, shape, rope).MoveToOuterDisposeScope();
         var (q, k, v) = AttentionHeads.Compute(fromTokens, fromFeatures, _scale, shape, rope);
         return ProductAttention.Apply(q, k, v, shape).MoveToOuterDisposeScope();
     }
@@ -173,7 +173,7 @@ public sealed class SelfAttentionBlock : nn.Module
 
         Tensor Project(Tensor x, AdaptiveRmsNorm norm, WeightCache weights, Func<Tensor> join) =>
             pack
-                ? ProjectionKernel.Apply(x, norm.Scale(condition), weights.Packed(() => PackedWeights.Pack(join())))
+                ? ProjectionKernel.Apply(x, norm.Scale(condition), weights.Packed(dtype, type => PackedWeights.Pack(join(), type)))
                 : nn.functional.linear(norm.call(x, condition, dtype), weights.Get(_scale, dtype, type => join().to_type(type)));
     }
 

@@ -26,7 +26,7 @@ public sealed class TokenMerge : nn.Module<Tensor, ScalarType, Tensor>
     public override Tensor forward(Tensor input, ScalarType dtype)
     {
         if (_proj.Packs(dtype) && FusedKernels.TakeWithoutGraph(FusedKernel.Products, input))
-            return MergeKernel.Apply(input, _proj.Packed(PackedWeights.Pack), _patch);
+            return MergeKernel.Apply(input, _proj.Packed(dtype, PackedWeights.Pack), _patch);
         using var scope = NewDisposeScope();
         return _proj.call(TokenLayout.Merge(input.to_type(dtype), _patch)).to_type(ScalarType.Float32).MoveToOuterDisposeScope();
     }

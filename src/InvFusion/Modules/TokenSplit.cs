@@ -38,7 +38,7 @@ public sealed class TokenSplit : nn.Module<Tensor, Tensor, ScalarType, Tensor>
             && FusedKernels.TakeWithoutGraph(FusedKernel.Products, tokens, skip)
             && skip.dtype == ScalarType.Float32
         )
-            return SplitKernel.Apply(tokens, _proj.Packed(PackedWeights.Pack), skip, TensorMemory.Numbers<float>(_fac)[0]);
+            return SplitKernel.Apply(tokens, _proj.Packed(dtype, PackedWeights.Pack), skip, TensorMemory.Numbers<float>(_fac)[0]);
         using var scope = NewDisposeScope();
         var split = TokenLayout.Split(_proj.call(tokens.to_type(dtype)), Side).to_type(skip.dtype);
         return lerp(skip, split, _fac).MoveToOuterDisposeScope();

@@ -28,8 +28,17 @@ internal sealed class WeightCache : IDisposable
     }
 
     /// <summary>The weights in the order of <see cref="Ops.Kernels.PackedWeights"/>, of a network that is loaded for evaluation; of the cache.</summary>
+    /// <param name="dtype">Type of the product.</param>
     /// <param name="pack">Makes them; always the same.</param>
-    public Tensor Packed(Func<Tensor> pack) => _packed ??= Make(pack);
+    public Tensor Packed(ScalarType dtype, Func<ScalarType, Tensor> pack)
+    {
+        if (_packed is null || _packed.dtype != dtype)
+        {
+            _packed?.Dispose();
+            _packed = Make(() => pack(dtype));
+        }
+        return _packed;
+    }
 
     /// <summary>Releases what is kept.</summary>
     public void Dispose()

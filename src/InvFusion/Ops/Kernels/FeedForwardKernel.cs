@@ -3,7 +3,7 @@ using static TorchSharp.torch;
 
 namespace InvFusion.Ops.Kernels;
 
-/// <summary>The end of an attention block and the feed-forward block behind it in one pass over the tokens, in bfloat16 with sums in float32.</summary>
+/// <summary>The end of an attention block and the feed-forward block behind it in one pass over the tokens; sums in float32.</summary>
 internal static unsafe class FeedForwardKernel
 {
     [ThreadStatic]
@@ -11,12 +11,18 @@ internal static unsafe class FeedForwardKernel
 
     /// <summary>y = x + Linear(attended), then y + down(GEGLU(up(RMSNorm(y)))).</summary>
     /// <param name="x"><c>[…, d]</c> float32.</param>
-    /// <param name="attended">What the heads read, <c>[…, d]</c> bfloat16, contiguous.</param>
+    /// <param name="attended">What the heads read, <c>[…, d]</c>, contiguous, in the type of the packed weights.</param>
     /// <param name="outProjection">Weights of the attention's out-projection, packed.</param>
     /// <param name="scale">Of the norm, <c>[B, d]</c> or <c>[1, d]</c> float32; each row serves as many tokens.</param>
     /// <param name="up">Packed with gates.</param>
     /// <param name="down">Packed.</param>
-    public static Tensor Apply(Tensor x, Tensor attended, Tensor outProjection, Tensor scale, Tensor up, Tensor down)
+    public static Tensor Apply(Tensor x, Tensor attended, Tensor outProjection, Tensor scale, Tensor up, Tensor down) =>
+        attended.dtype == ScalarType.Float32
+            ? Apply<Float32Lane>(x, attended, outProjection, scale, up, down)
+            : Apply<Bfloat16Lane>(x, attended, outProjection, scale, up, down);
+
+    private static Tensor Apply<T>(Tensor x, Tensor attended, Tensor outProjection, Tensor scale, Tensor up, Tensor down)
+        where T : unmanaged, ILane<T>
     {
         using TensorRows source = new(x),
             scales = new(scale);
@@ -24,9 +30,9 @@ internal static unsafe class FeedForwardKernel
         var width = (int)x.shape[^1];
         var rows = (int)(x.NumberOfElements / width);
         var lot = PackedProduct.Lot(rows);
-        var work = new Work(
+        var work = new Work<T>(
             source.Floats,
-            (Bfloat16Lane*)TensorMemory.Address(attended),
+            (T*)TensorMemory.Address(attended),
             scales.Floats,
             TensorMemory.Floats(result),
             new(new(outProjection), new(up), new(down)),
@@ -38,25 +44,19 @@ internal static unsafe class FeedForwardKernel
         return result;
     }
 
-    private readonly record struct Weights(PackedWeights Out, PackedWeights Up, PackedWeights Down);
+    private readonly record struct Weights<T>(PackedWeights<T> Out, PackedWeights<T> Up, PackedWeights<T> Down)
+        where T : unmanaged, ILane<T>;
 
-    private readonly struct Work(
-        float* x,
-        Bfloat16Lane* attended,
-        float* scale,
-        float* result,
-        Weights weights,
-        int rows,
-        int perScale,
-        int lot
-    ) : IRangeWork
+    private readonly struct Work<T>(float* x, T* attended, float* scale, float* result, Weights<T> weights, int rows, int perScale, int lot)
+        : IRangeWork
+        where T : unmanaged, ILane<T>
     {
         public void Run(int start, int end)
         {
             int width = weights.Out.Outputs,
                 hidden = weights.Down.Inputs;
-            var sums = Scratch.Floats(ref _scratch, PackedProduct.TileSums + (long)lot * (width + hidden) / 2);
-            var normalized = (Bfloat16Lane*)(sums + PackedProduct.TileSums);
+            var sums = Scratch.Floats(ref _scratch, PackedProduct.TileSums + (long)lot * (width + hidden) / ProductTile<T>.Depth);
+            var normalized = (T*)(sums + PackedProduct.TileSums);
             var gated = normalized + (long)lot * width;
             for (var first = start * lot; first < Math.Min(rows, end * lot); first += lot)
             {
@@ -79,7 +79,7 @@ internal static unsafe class FeedForwardKernel
                         width
                     );
                 }
-                PackedProduct.Run(normalized, 0, count, weights.Up, sums, new PackedProduct.Gated(gated, hidden));
+                PackedProduct.Run(normalized, 0, count, weights.Up, sums, new PackedProduct.Gated<T>(gated, hidden));
                 PackedProduct.Run(gated, first, count, weights.Down, sums, new PackedProduct.Added(result, result, width));
             }
         }

@@ -25,7 +25,7 @@ public enum FusedKernel
     /// <summary>The exact inverse of a large blur.</summary>
     BlurInverse = 16,
 
-    /// <summary>Products of bfloat16 with packed weights, and what stands before and behind them.</summary>
+    /// <summary>Products with packed weights, and what stands before and behind them.</summary>
     Products = 32,
 
     /// <summary>Inner products of the rows of a matrix.</summary>
@@ -50,7 +50,6 @@ public static class FusedKernels
     /// <summary>Whether a kernel is in use and can take a tensor: on the CPU, float32 or bfloat16.</summary>
     internal static bool Take(FusedKernel kernel, Tensor tensor) =>
         (Enabled & kernel) == kernel
-        && ((kernel & FusedKernel.Products) == 0 || ProductTile<Bfloat16Lane>.IsSupported)
         && tensor.device_type == TorchSharp.DeviceType.CPU
         && (tensor.dtype is ScalarType.Float32 or ScalarType.BFloat16);
 

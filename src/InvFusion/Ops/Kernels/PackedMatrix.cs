@@ -19,14 +19,7 @@ internal sealed unsafe class PackedMatrix : IDisposable
     public int Matrices => (int)_down.shape[0];
 
     /// <summary>Whether the processor has the products, and lines of the image are whole panels.</summary>
-    public static bool Takes(ScalarType dtype, int width) =>
-        width % ProductTile.Columns == 0
-        && dtype switch
-        {
-            ScalarType.Float32 => ProductTile<Float32Lane>.IsSupported,
-            ScalarType.BFloat16 => ProductTile<Bfloat16Lane>.IsSupported,
-            _ => false,
-        };
+    public static bool Takes(ScalarType dtype, int width) => width % ProductTile.Columns == 0 && ProductTile.Supports(dtype);
 
     /// <summary>Packs matrices; the caller disposes.</summary>
     /// <param name="matrix">H, <c>[B, O, C·H·W]</c> float32 on the CPU.</param>
@@ -105,7 +98,11 @@ internal sealed unsafe class PackedMatrix : IDisposable
         {
             for (var x = 0; x < width; x += ProductTile.Columns, panel++)
             for (var o = 0; o < panels.Measurements; o += ProductTile<T>.Depth)
-                PanelPacking<T>.Together(from + o * stride + x, stride, panels.Up(matrix, line, panel) + o * ProductTile.Columns);
+                PanelPacking<T>.Together(
+                    (Float32Lane*)from + o * stride + x,
+                    stride,
+                    panels.Up(matrix, line, panel) + o * ProductTile.Columns
+                );
         }
     }
 }

@@ -23,21 +23,24 @@ internal static unsafe class PackedProduct
     }
 
     /// <summary>x Wᵀ for any number of rows, on all threads.</summary>
+    /// <typeparam name="T">Type of the product.</typeparam>
     /// <typeparam name="TSource">Makes the rows.</typeparam>
     /// <typeparam name="TSink">Takes the sums.</typeparam>
     /// <param name="rows">Number of rows.</param>
     /// <param name="weights">W.</param>
     /// <param name="source">Asked for each row once.</param>
     /// <param name="sink">Given each row in pieces.</param>
-    public static void For<TSource, TSink>(int rows, PackedWeights weights, TSource source, TSink sink)
-        where TSource : unmanaged, IRowSource
+    public static void For<T, TSource, TSink>(int rows, PackedWeights<T> weights, TSource source, TSink sink)
+        where T : unmanaged, ILane<T>
+        where TSource : unmanaged, IRowSource<T>
         where TSink : unmanaged, ITileSink
     {
         var lot = Lot(rows);
-        CpuTeam.For((rows + lot - 1) / lot, 1, new Work<TSource, TSink>(rows, lot, weights, source, sink));
+        CpuTeam.For((rows + lot - 1) / lot, 1, new Work<T, TSource, TSink>(rows, lot, weights, source, sink));
     }
 
     /// <summary>x Wᵀ for a few rows, on this thread.</summary>
+    /// <typeparam name="T">Type of the product.</typeparam>
     /// <typeparam name="TSink">Takes the sums.</typeparam>
     /// <param name="x">Rows one behind the other.</param>
     /// <param name="first">Number of the first, for the sink.</param>
@@ -45,14 +48,15 @@ internal static unsafe class PackedProduct
     /// <param name="weights">W.</param>
     /// <param name="sums">Room for <see cref="TileSums"/>.</param>
     /// <param name="sink">Given each row in pieces.</param>
-    public static void Run<TSink>(Bfloat16Lane* x, int first, int count, PackedWeights weights, float* sums, TSink sink)
+    public static void Run<T, TSink>(T* x, int first, int count, PackedWeights<T> weights, float* sums, TSink sink)
+        where T : unmanaged, ILane<T>
         where TSink : unmanaged, ITileSink
     {
         for (var panel = 0; panel < weights.Panels; panel++)
         for (var row = 0; row < count; row += ProductTile.MostRows)
         {
             var high = Math.Min(ProductTile.MostRows, count - row);
-            ProductTile<Bfloat16Lane>.Run(high, x + (long)row * weights.Inputs, weights.Inputs, weights.Panel(panel), weights.Pairs, sums);
+            ProductTile<T>.Run(high, x + (long)row * weights.Inputs, weights.Inputs, weights.Panel(panel), weights.Steps, sums);
             for (var i = 0; i < high; i++)
             {
                 var of = sums + i * ProductTile.Columns;
@@ -61,14 +65,15 @@ internal static unsafe class PackedProduct
         }
     }
 
-    private readonly struct Work<TSource, TSink>(int rows, int lot, PackedWeights weights, TSource source, TSink sink) : IRangeWork
-        where TSource : unmanaged, IRowSource
+    private readonly struct Work<T, TSource, TSink>(int rows, int lot, PackedWeights<T> weights, TSource source, TSink sink) : IRangeWork
+        where T : unmanaged, ILane<T>
+        where TSource : unmanaged, IRowSource<T>
         where TSink : unmanaged, ITileSink
     {
         public void Run(int start, int end)
         {
-            var sums = Scratch.Floats(ref _scratch, TileSums + (long)lot * weights.Pairs);
-            var x = (Bfloat16Lane*)(sums + TileSums);
+            var sums = Scratch.Floats(ref _scratch, TileSums + (long)lot * weights.Steps);
+            var x = (T*)(sums + TileSums);
             for (var first = start * lot; first < Math.Min(rows, end * lot); first += lot)
             {
                 var count = Math.Min(lot, rows - first);
@@ -79,42 +84,30 @@ internal static unsafe class PackedProduct
         }
     }
 
-    /// <summary>Rows in bfloat16.</summary>
+    /// <summary>Rows in some type.</summary>
     /// <param name="to">The first row.</param>
     /// <param name="stride">From a row to the next.</param>
-    public readonly struct Rounded(Bfloat16Lane* to, int stride) : ITileSink
+    public readonly struct Kept<T>(T* to, int stride) : ITileSink
+        where T : unmanaged, ILane<T>
     {
         /// <inheritdoc/>
         public void Take(int row, int panel, Vector512<float> first, Vector512<float> second)
         {
             var at = to + (long)row * stride + panel * ProductTile.Columns;
-            Bfloat16Lane.Store(at, first);
-            Bfloat16Lane.Store(at + Lanes.Width, second);
+            T.Store(at, first);
+            T.Store(at + Lanes.Width, second);
         }
     }
 
     /// <summary>Values times gelu of their gates, of weights that were packed so.</summary>
     /// <param name="to">The first row.</param>
     /// <param name="stride">From a row to the next.</param>
-    public readonly struct Gated(Bfloat16Lane* to, int stride) : ITileSink
+    public readonly struct Gated<T>(T* to, int stride) : ITileSink
+        where T : unmanaged, ILane<T>
     {
         /// <inheritdoc/>
         public void Take(int row, int panel, Vector512<float> first, Vector512<float> second) =>
-            Bfloat16Lane.Store(to + (long)row * stride + panel * Lanes.Width, first * Lanes.Gelu(second));
-    }
-
-    /// <summary>Rows of float32.</summary>
-    /// <param name="to">The first row.</param>
-    /// <param name="stride">From a row to the next.</param>
-    public readonly struct Kept(float* to, int stride) : ITileSink
-    {
-        /// <inheritdoc/>
-        public void Take(int row, int panel, Vector512<float> first, Vector512<float> second)
-        {
-            var at = to + (long)row * stride + panel * ProductTile.Columns;
-            first.Store(at);
-            second.Store(at + Lanes.Width);
-        }
+            T.Store(to + (long)row * stride + panel * Lanes.Width, first * Lanes.Gelu(second));
     }
 
     /// <summary>Added to rows of float32.</summary>
@@ -134,10 +127,12 @@ internal static unsafe class PackedProduct
 }
 
 /// <summary>Where the rows of a product come from.</summary>
-internal unsafe interface IRowSource
+/// <typeparam name="T">Type of the product.</typeparam>
+internal unsafe interface IRowSource<T>
+    where T : unmanaged
 {
     /// <summary>Writes a row.</summary>
-    void Write(int row, Bfloat16Lane* to);
+    void Write(int row, T* to);
 }
 
 /// <summary>What becomes of the sums of a product.</summary>

@@ -28,19 +28,20 @@ internal static unsafe class PanelPacking<T>
     }
 
     /// <summary>A step of a whole panel, from as many rows of thirty-two numbers as a step takes.</summary>
-    /// <param name="from">The first row, of float32.</param>
+    /// <param name="from">The first row.</param>
     /// <param name="stride">From a row to the next.</param>
     /// <param name="to">The step.</param>
-    public static void Together(float* from, long stride, T* to)
+    public static void Together<TFrom>(TFrom* from, long stride, T* to)
+        where TFrom : unmanaged, ILane<TFrom>
     {
         for (var column = 0; column < ProductTile.Columns; column += Lanes.Width)
         {
-            var first = Vector512.Load(from + column);
+            var first = TFrom.Load(from + column);
             var at = to + column * ProductTile<T>.Depth;
             if (ProductTile<T>.Depth == 1)
                 T.Store(at, first);
             else
-                Bfloat16Lane.StorePairs((Bfloat16Lane*)at, first, Vector512.Load(from + stride + column));
+                Bfloat16Lane.StorePairs((Bfloat16Lane*)at, first, TFrom.Load(from + stride + column));
         }
     }
 }

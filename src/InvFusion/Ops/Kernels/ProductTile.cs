@@ -1,6 +1,7 @@
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics.X86;
 using InvFusion.Runtime;
+using static TorchSharp.torch;
 // Rows, bytes between them, panel, steps, sums, bytes between rows of sums.
 using unsafe TileCode = delegate* unmanaged[Cdecl, SuppressGCTransition]<void*, nint, void*, nint, float*, nint, void>;
 
@@ -123,4 +124,13 @@ internal static class ProductTile
 
     /// <summary>Most rows of a tile.</summary>
     public const int MostRows = 8;
+
+    /// <summary>Whether there are tiles of numbers of a type.</summary>
+    public static bool Supports(ScalarType dtype) =>
+        dtype switch
+        {
+            ScalarType.Float32 => ProductTile<Float32Lane>.IsSupported,
+            ScalarType.BFloat16 => ProductTile<Bfloat16Lane>.IsSupported,
+            _ => false,
+        };
 }

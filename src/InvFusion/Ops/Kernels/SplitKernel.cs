@@ -4,7 +4,7 @@ using static TorchSharp.torch;
 
 namespace InvFusion.Ops.Kernels;
 
-/// <summary>Maps a token, splits it into 2×2 and mixes them with the way down, in one pass; products in bfloat16, sums in float32.</summary>
+/// <summary>Maps a token, splits it into 2×2 and mixes them with the way down, in one pass; sums in float32.</summary>
 internal static unsafe class SplitKernel
 {
     private const int Side = 2;
@@ -15,24 +15,29 @@ internal static unsafe class SplitKernel
     /// <param name="skip"><c>[B, 2h, 2w, d]</c>.</param>
     /// <param name="fac">Part of x.</param>
     /// <returns><c>[B, 2h, 2w, d]</c> float32.</returns>
-    public static Tensor Apply(Tensor x, Tensor packed, Tensor skip, float fac)
+    public static Tensor Apply(Tensor x, Tensor packed, Tensor skip, float fac) =>
+        packed.dtype == ScalarType.Float32 ? Apply<Float32Lane>(x, packed, skip, fac) : Apply<Bfloat16Lane>(x, packed, skip, fac);
+
+    private static Tensor Apply<T>(Tensor x, Tensor packed, Tensor skip, float fac)
+        where T : unmanaged, ILane<T>
     {
         using TensorRows source = new(x),
             skips = new(skip);
-        var weights = new PackedWeights(packed);
+        var weights = new PackedWeights<T>(packed);
         var result = empty(skip.shape, ScalarType.Float32);
         PackedProduct.For(
             (int)(x.NumberOfElements / weights.Inputs),
             weights,
-            new Given(source.Floats, weights.Inputs),
+            new Given<T>(source.Floats, weights.Inputs),
             new Mixed(skips.Floats, TensorMemory.Floats(result), (int)x.shape[2], weights.Outputs / (Side * Side), fac)
         );
         return result;
     }
 
-    private readonly struct Given(float* x, int width) : IRowSource
+    private readonly struct Given<T>(float* x, int width) : IRowSource<T>
+        where T : unmanaged, ILane<T>
     {
-        public void Write(int row, Bfloat16Lane* to) => Lanes.Narrow(x + (long)row * width, to, width);
+        public void Write(int row, T* to) => Lanes.Narrow(x + (long)row * width, to, width);
     }
 
     // Where 32 numbers of a token go: to the one of its four whose they are.
