@@ -1,6 +1,7 @@
 using System.Text.Json;
 using InvFusion.Formats.Safetensors;
 using InvFusion.Models;
+using InvFusion.Modules;
 using static TorchSharp.torch;
 
 namespace InvFusion.Verification;
@@ -11,28 +12,38 @@ internal static class GoldenNetwork
     private const string WeightsFile = "weights.safetensors";
     private const string FormulaFile = "weights_procedural.json";
 
-    /// <summary>The network, in evaluation mode. Its number of parameters is compared too.</summary>
+    /// <summary>The network as a model file is loaded, for evaluation: its weights ask for no gradients. Their number is compared too.</summary>
     public static PreconditionedNetwork Load(GoldenCase golden, Comparison comparison, CancellationToken cancellation)
     {
         var source = Source(golden);
-        var network = NetworkFile.Build(Configuration(source.Settings));
-        try
-        {
-            using var scope = NewDisposeScope();
-            if (source.HasFile(FormulaFile))
-                ModuleWeights.LoadProcedural(network, source.PathOf(FormulaFile), cancellation);
-            else
-                CopyWeights(network, source.PathOf(WeightsFile));
-            var count = network.parameters().Sum(p => p.numel());
-            comparison.Check("number of parameters", count, source.Settings.GetProperty("parameters").GetInt64(), tolerance: 0);
-            network.eval();
-            return network;
-        }
-        catch
-        {
-            network.Dispose();
-            throw;
-        }
+        return Parameters.Loaded(
+            () => NetworkFile.Build(Configuration(source.Settings)),
+            network =>
+            {
+                using var scope = NewDisposeScope();
+                if (source.HasFile(FormulaFile))
+                    ModuleWeights.LoadProcedural(network, source.PathOf(FormulaFile), cancellation);
+                else
+                    CopyWeights(network, source.PathOf(WeightsFile));
+                var count = network.parameters().Sum(p => p.numel());
+                comparison.Check("number of parameters", count, source.Settings.GetProperty("parameters").GetInt64(), tolerance: 0);
+            }
+        );
+    }
+
+    /// <summary>The same for who asks for the gradients of its weights, or changes them.</summary>
+    public static PreconditionedNetwork LoadForTraining(GoldenCase golden, Comparison comparison, CancellationToken cancellation)
+    {
+        var network = Load(golden, comparison, cancellation);
+        AskForGradients(network);
+        return network;
+    }
+
+    /// <summary>From here on the weights of a loaded network take part in graphs.</summary>
+    public static void AskForGradients(PreconditionedNetwork network)
+    {
+        foreach (var parameter in network.parameters())
+            parameter.requires_grad = true;
     }
 
     private static void CopyWeights(PreconditionedNetwork network, string path)

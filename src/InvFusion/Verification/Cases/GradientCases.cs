@@ -16,7 +16,7 @@ internal static class GradientCases
 
     public static void Verify(GoldenCase golden, Comparison comparison, CancellationToken cancellation)
     {
-        using var network = GoldenNetwork.Load(golden, comparison, cancellation);
+        using var network = GoldenNetwork.LoadForTraining(golden, comparison, cancellation);
         using var op = GoldenOperator.Load(golden);
         var (images, y) = (golden.Tensor("images"), golden.Tensor("y"));
         comparison.Check("y", op.Apply(images.unsqueeze(1)), y);

@@ -67,6 +67,7 @@ internal static class NppcCases
     )
     {
         using var gradients = enable_grad();
+        GoldenNetwork.AskForGradients(network);
         var terms = NppcLoss.Evaluate(network, inputs.Clean!, golden.Tensor("loss_noise"), new Conditioning(op, inputs.Measurements));
         comparison.Check("loss", terms.Loss, golden.Tensor("loss"));
         var error = (terms.Mean.detach() - inputs.Clean!).unsqueeze(1);

@@ -28,7 +28,7 @@ internal static class TrainingStepsCase
 
     public static void Verify(GoldenCase golden, Comparison comparison, CancellationToken cancellation)
     {
-        using var network = GoldenNetwork.Load(golden, comparison, cancellation);
+        using var network = GoldenNetwork.LoadForTraining(golden, comparison, cancellation);
         using var op = GoldenOperator.Load(golden);
         using var flat = new FlatParameters(network);
         using var adam = new FlatAdam(flat);
