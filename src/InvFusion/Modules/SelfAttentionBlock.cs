@@ -134,7 +134,7 @@ public sealed class SelfAttentionBlock : nn.Module
         return ProductAttention.Apply(q, k, v, shape).MoveToOuterDisposeScope();
     }
 
-    // With a graph: windows in a kernel of their own; in global attention normalisation and rotation are fused, and the products libtorch's.
+    // With a graph: windows in a kernel of their own; in global attention what stands before and between libtorch's products.
     private Tensor FusedWithGraph(Tensor tokens, Tensor positions, Tensor condition, JointFeatures joint, ScalarType dtype)
     {
         using var scope = NewDisposeScope();
@@ -151,7 +151,7 @@ public sealed class SelfAttentionBlock : nn.Module
     private Tensor Products(Tensor fromTokens, Tensor? fromFeatures, AttentionShape shape, RopeTable rope)
     {
         var (q, k, v) = AttentionHeads.Apply(fromTokens, fromFeatures, _scale, shape, rope);
-        return ProductAttention.Join(q.bmm(k.transpose(1, 2)).softmax(-1).bmm(v), shape);
+        return ProductAttention.Join(ProductAttentionFunction.Apply(q, k, v), shape);
     }
 
     // (q | k | v) or (q | k | v | extra k) of the tokens, and (rest of extra k | extra v) of the degraded features: null where those are zero.
