@@ -99,6 +99,15 @@ public abstract class LinearOperator : IDisposable
     /// <returns>Whether it did; if not, nothing is written and the caller goes step by step.</returns>
     internal virtual bool Fuse(in FeatureFusion fusion) => false;
 
+    /// <summary>Whether <see cref="Fuse"/> and the way back through it, <see cref="FuseBack"/>, are there for features of this shape.</summary>
+    internal virtual bool FusesBack(ImageShape image) => false;
+
+    /// <summary>The way back through <see cref="Fuse"/>.</summary>
+    /// <param name="fusion">Its output takes the gradient of the tokens.</param>
+    /// <param name="gradient">Of what was computed; float32, contiguous.</param>
+    /// <param name="sums">Takes the gradients of W and b of each sample, <c>[B, m, m + 2]</c>, b last.</param>
+    internal virtual void FuseBack(in FeatureFusion fusion, Tensor gradient, Tensor sums) => throw new NotSupportedException();
+
     /// <summary>The operator of some of the samples, in the given order, as a new operator that the caller owns.</summary>
     public abstract LinearOperator Select(params ReadOnlySpan<long> samples);
 

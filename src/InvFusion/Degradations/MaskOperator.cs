@@ -40,20 +40,34 @@ public sealed class MaskOperator : LinearOperator
     internal override unsafe bool Fuse(in FeatureFusion fusion)
     {
         var grid = fusion.Grid;
-        if (new ImageShape(grid.Channels, grid.Height, grid.Width) != Image || _mask.device_type != TorchSharp.DeviceType.CPU)
+        if (!FusesBack(new(grid.Channels, grid.Height, grid.Width)))
             return false;
+        Run(fusion, null, null);
+        return true;
+    }
+
+    /// <inheritdoc/>
+    internal override bool FusesBack(ImageShape image) => image == Image && _mask.device_type == TorchSharp.DeviceType.CPU;
+
+    /// <inheritdoc/>
+    internal override unsafe void FuseBack(in FeatureFusion fusion, Tensor gradient, Tensor sums) =>
+        Run(fusion, TensorMemory.Floats(gradient), TensorMemory.Floats(sums));
+
+    private unsafe void Run(in FeatureFusion fusion, float* gradient, float* sums)
+    {
         var work = new MaskFusion(
-            grid,
+            fusion.Grid,
             TensorMemory.Floats(fusion.Tokens),
             TensorMemory.Floats(fusion.Measurements),
             TensorMemory.Floats(_mask),
             (int)_mask.shape[0],
             (int)_mask.shape[2],
             fusion.Mix,
-            TensorMemory.Floats(fusion.Output)
+            TensorMemory.Floats(fusion.Output),
+            gradient,
+            sums
         );
-        CpuTeam.For(grid.Batch * grid.Rows, 1, work);
-        return true;
+        CpuTeam.For(work.Items, 1, work);
     }
 
     /// <summary>Noise of the observed pixels; where nothing was seen there is none.</summary>

@@ -1,6 +1,5 @@
 using InvFusion.Degradations;
 using InvFusion.Ops.Kernels;
-using InvFusion.Runtime;
 using TorchSharp.Utils;
 using static TorchSharp.torch;
 
@@ -13,6 +12,7 @@ namespace InvFusion.Modules;
 public sealed class FeatureDegradation : nn.Module
 {
     private readonly int _patch;
+    private readonly int _channels;
 
     [ComponentName(Name = "deg_linear")]
     private readonly Linear _degLinear;
@@ -24,7 +24,7 @@ public sealed class FeatureDegradation : nn.Module
     public FeatureDegradation(int width, int patch, int channels)
         : base(nameof(FeatureDegradation))
     {
-        _patch = patch;
+        (_patch, _channels) = (patch, channels);
         var features = width / (patch * patch * channels);
         _degLinear = new(features + 1, features, bias: true);
         RegisterComponents();
@@ -38,28 +38,21 @@ public sealed class FeatureDegradation : nn.Module
     /// <returns>g, <c>[B, h, w, d]</c>.</returns>
     public Tensor Forward(Tensor tokens, LinearOperator op, Tensor measurements, ScalarType dtype)
     {
-        var fused =
-            FusedKernels.TakeWithoutGraph(FusedKernel.Features, tokens, _degLinear.Weight)
+        var (weight, bias) = (_degLinear.Weight, _degLinear.Bias!);
+        if (
+            FusedKernels.Take(FusedKernel.Features, tokens)
             && tokens.dtype == ScalarType.Float32
             && !(is_grad_enabled() && measurements.requires_grad)
-                ? Fused(tokens, op, measurements, dtype)
-                : null;
-        return fused ?? FeatureFusion.StepByStep(tokens, op, measurements, _degLinear.Weight, _degLinear.Bias!, _patch, dtype);
-    }
-
-    // All at once where the operator knows how, to float32; null where it does not.
-    private unsafe Tensor? Fused(Tensor tokens, LinearOperator op, Tensor measurements, ScalarType dtype)
-    {
-        using var scope = NewDisposeScope();
-        using var noGrad = no_grad();
-        using TensorRows weight = new(_degLinear.Weight),
-            bias = new(_degLinear.Bias!),
-            x = new(tokens),
-            y = new(measurements);
-        using var mix = new FeatureMix(Numbers(weight), Numbers(bias));
-        var output = empty(tokens.shape, ScalarType.Float32);
-        return op.Fuse(new(x.Tensor, output, y.Tensor, mix, _patch, dtype)) ? output.MoveToOuterDisposeScope() : null;
-
-        static Span<float> Numbers(TensorRows rows) => new(rows.Floats, (int)rows.Tensor.NumberOfElements);
+        )
+        {
+            if (FusedKernels.TakeWithoutGraph(FusedKernel.Features, tokens, weight))
+            {
+                if (FeatureFunction.Compute(tokens, weight, bias, measurements, op, _patch, dtype) is { } fused)
+                    return fused;
+            }
+            else if (op.FusesBack(new(_channels, (int)tokens.shape[1] * _patch, (int)tokens.shape[2] * _patch)))
+                return FeatureFunction.Apply(tokens, weight, bias, measurements, op, _patch, dtype);
+        }
+        return FeatureFusion.StepByStep(tokens, op, measurements, weight, bias, _patch, dtype);
     }
 }

@@ -34,9 +34,26 @@ public sealed class FeedForwardBlock : nn.Module<Tensor, Tensor, ScalarType, Ten
     public override Tensor forward(Tensor tokens, Tensor condition, ScalarType dtype)
     {
         using var scope = NewDisposeScope();
-        var hidden = Geglu.Apply(_upProj.call(_norm.call(tokens, condition, dtype)));
+        return After(tokens, _norm.call(tokens, condition, dtype)).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>The block behind another one, with a graph: y = x + delta, then y + down(dropout(GEGLU(up(AdaRMSNorm(y, cond))))).</summary>
+    /// <param name="tokens">x, <c>[B, h, w, d]</c> float32.</param>
+    /// <param name="delta">What the block before adds, in the type that the products run in.</param>
+    /// <param name="condition"><c>[B, c]</c>.</param>
+    internal Tensor FusedAfterWithGraph(Tensor tokens, Tensor delta, Tensor condition)
+    {
+        using var scope = NewDisposeScope();
+        var (sum, normalized) = ResidualNormFunction.Apply(tokens, delta, _norm.Scale(condition));
+        return After(sum, normalized).MoveToOuterDisposeScope();
+    }
+
+    // x + down(dropout(GEGLU(up(u)))), u the norm of x.
+    private Tensor After(Tensor tokens, Tensor normalized)
+    {
+        var hidden = Geglu.Apply(_upProj.call(normalized));
         hidden = nn.functional.dropout(hidden, _dropout, training);
-        return (tokens + _downProj.call(hidden)).MoveToOuterDisposeScope();
+        return Residual.Apply(tokens, _downProj.call(hidden));
     }
 
     /// <summary>The block behind another one, fused and without a graph: y = x + delta, then y + down(GEGLU(up(AdaRMSNorm(y, cond)))).</summary>

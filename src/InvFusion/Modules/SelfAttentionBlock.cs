@@ -81,7 +81,10 @@ public sealed class SelfAttentionBlock : nn.Module
     public Tensor Forward(Tensor tokens, Tensor positions, Tensor condition, JointFeatures joint, ScalarType dtype)
     {
         if (FusedKernels.Take(FusedKernel.Attention, tokens) && CanFuse(tokens) && dtype is ScalarType.Float32 or ScalarType.BFloat16)
-            return FusedWithGraph(tokens, positions, condition, joint, dtype);
+        {
+            using var delta = FusedWithGraph(tokens, positions, condition, joint, dtype);
+            return Residual.Apply(tokens, delta);
+        }
         using var scope = NewDisposeScope();
         var (h, w) = ((int)tokens.shape[1], (int)tokens.shape[2]);
         var rope = AxialRope.Table(positions, _posEmb.Frequencies, dtype);
@@ -118,6 +121,21 @@ public sealed class SelfAttentionBlock : nn.Module
         return _outProj.call(attended);
     }
 
+    /// <summary>The same with a graph, and with dropout in training.</summary>
+    /// <remarks>Windows have a kernel of their own; in global attention it is what stands before and between libtorch's products.</remarks>
+    internal Tensor FusedWithGraph(Tensor tokens, Tensor positions, Tensor condition, JointFeatures joint, ScalarType dtype)
+    {
+        using var scope = NewDisposeScope();
+        var (shape, rope) = (Shape(tokens), _rope.Get(positions, _posEmb.Frequencies));
+        var (fromTokens, fromFeatures) = Projections(tokens, condition, joint, dtype, pack: false);
+        var attended =
+            _kernel == 0
+                ? Products(fromTokens, fromFeatures, shape, rope)
+                : AttentionFunction.Apply(fromTokens, fromFeatures, _scale, shape, rope);
+        attended = nn.functional.dropout(attended, _dropout, training);
+        return _outProj.call(attended).MoveToOuterDisposeScope();
+    }
+
     /// <summary>What the heads read, <c>[B, h, w, d]</c> in the given type: the input of <see cref="OutProjection"/>; fused, in evaluation, without a graph.</summary>
     internal Tensor Attend(Tensor tokens, Tensor positions, Tensor condition, JointFeatures joint, ScalarType dtype)
     {
@@ -134,24 +152,10 @@ public sealed class SelfAttentionBlock : nn.Module
         return ProductAttention.Apply(q, k, v, shape).MoveToOuterDisposeScope();
     }
 
-    // With a graph: windows in a kernel of their own; in global attention normalisation and rotation are fused, and the products libtorch's.
-    private Tensor FusedWithGraph(Tensor tokens, Tensor positions, Tensor condition, JointFeatures joint, ScalarType dtype)
-    {
-        using var scope = NewDisposeScope();
-        var (shape, rope) = (Shape(tokens), _rope.Get(positions, _posEmb.Frequencies));
-        var (fromTokens, fromFeatures) = Projections(tokens, condition, joint, dtype, pack: false);
-        var attended =
-            _kernel == 0
-                ? Products(fromTokens, fromFeatures, shape, rope)
-                : AttentionFunction.Apply(fromTokens, fromFeatures, _scale, shape, rope);
-        attended = nn.functional.dropout(attended, _dropout, training);
-        return (tokens + _outProj.call(attended)).MoveToOuterDisposeScope();
-    }
-
     private Tensor Products(Tensor fromTokens, Tensor? fromFeatures, AttentionShape shape, RopeTable rope)
     {
         var (q, k, v) = AttentionHeads.Apply(fromTokens, fromFeatures, _scale, shape, rope);
-        return ProductAttention.Join(q.bmm(k.transpose(1, 2)).softmax(-1).bmm(v), shape);
+        return ProductAttention.Join(ProductAttentionFunction.Apply(q, k, v), shape);
     }
 
     // (q | k | v) or (q | k | v | extra k) of the tokens, and (rest of extra k | extra v) of the degraded features: null where those are zero.

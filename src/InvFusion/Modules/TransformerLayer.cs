@@ -63,23 +63,32 @@ public sealed class TransformerBlocks : nn.Module
     /// <summary>Applies both blocks to tokens <c>[B, h, w, d]</c>.</summary>
     public Tensor Forward(Tensor tokens, Tensor positions, JointFeatures joint, LayerContext context)
     {
-        if (!training && Fuses(tokens, context.Condition, context.ComputeType) && _selfAttention.CanFuse(tokens))
+        var dtype = context.ComputeType;
+        if (TakesKernels(tokens, dtype) && _selfAttention.CanFuse(tokens))
         {
-            if (_selfAttention.CanPack(context.ComputeType) && _feedForward.CanPack(context.ComputeType))
+            if (training || !Fuses(tokens, context.Condition, dtype))
             {
-                using var read = _selfAttention.Attend(tokens, positions, context.Condition, joint, context.ComputeType);
+                using var added = _selfAttention.FusedWithGraph(tokens, positions, context.Condition, joint, dtype);
+                return _feedForward.FusedAfterWithGraph(tokens, added, context.Condition);
+            }
+            if (_selfAttention.CanPack(dtype) && _feedForward.CanPack(dtype))
+            {
+                using var read = _selfAttention.Attend(tokens, positions, context.Condition, joint, dtype);
                 return _feedForward.PackedAfter(tokens, read, _selfAttention.OutProjection, context.Condition);
             }
-            using var delta = _selfAttention.Fused(tokens, positions, context.Condition, joint, context.ComputeType);
-            return _feedForward.FusedAfter(tokens, delta, context.Condition, context.ComputeType);
+            using var delta = _selfAttention.Fused(tokens, positions, context.Condition, joint, dtype);
+            return _feedForward.FusedAfter(tokens, delta, context.Condition, dtype);
         }
-        using var attended = _selfAttention.Forward(tokens, positions, context.Condition, joint, context.ComputeType);
-        return _feedForward.call(attended, context.Condition, context.ComputeType);
+        using var attended = _selfAttention.Forward(tokens, positions, context.Condition, joint, dtype);
+        return _feedForward.call(attended, context.Condition, dtype);
     }
 
-    /// <summary>Whether a layer takes the fused form of its blocks, where the attention has room for the tokens.</summary>
+    /// <summary>Whether a layer takes the fused form of its blocks without a graph, where the attention has room for the tokens.</summary>
     internal static bool Fuses(Tensor tokens, Tensor condition, ScalarType dtype) =>
-        FusedKernels.TakeWithoutGraph(FusedKernel.Norm | FusedKernel.Attention, tokens, condition)
+        TakesKernels(tokens, dtype) && FusedKernels.TakeWithoutGraph(FusedKernel.Norm | FusedKernel.Attention, tokens, condition);
+
+    private static bool TakesKernels(Tensor tokens, ScalarType dtype) =>
+        FusedKernels.Take(FusedKernel.Norm | FusedKernel.Attention, tokens)
         && tokens.dtype == ScalarType.Float32
         && dtype is ScalarType.Float32 or ScalarType.BFloat16;
 }

@@ -89,6 +89,41 @@ internal readonly unsafe struct FeatureMix : IDisposable
         }
     }
 
+    /// <summary>The way back through <see cref="Sixteen"/>.</summary>
+    /// <param name="y">The real measurements, <c>[16]</c>.</param>
+    /// <param name="z">The features, <c>[m, 16]</c>.</param>
+    /// <param name="slopes">The gradient of the output, <c>[m, 16]</c>.</param>
+    /// <param name="toZ">The gradient of the features, <c>[m, 16]</c>.</param>
+    /// <param name="sums">The gradients of W and b, entry by entry, are added to these: <c>[m, m + 2, 16]</c>, b last.</param>
+    public void SixteenBack(float* y, float* z, float* slopes, float* toZ, float* sums)
+    {
+        new Span<float>(toZ, Features * Lanes.Width).Clear();
+        var measured = Vector512.Load(y);
+        for (var f = 0; f < Features; f++, slopes += Lanes.Width)
+        {
+            var w = _weights + f;
+            var a = Vector512.FusedMultiplyAdd(Vector512.Create(*w), measured, Vector512.Create(_bias[f]));
+            for (var j = 0; j < Features; j++)
+                a = Vector512.FusedMultiplyAdd(Vector512.Create(w[(j + 1) * Padded]), Vector512.Load(z + j * Lanes.Width), a);
+            var (cdf, density) = Lanes.Normal(a);
+            var slope = Vector512.Load(slopes) * Vector512.FusedMultiplyAdd(a, density, cdf);
+            Add(slope, measured, ref sums);
+            for (var j = 0; j < Features; j++)
+            {
+                Add(slope, Vector512.Load(z + j * Lanes.Width), ref sums);
+                var to = toZ + j * Lanes.Width;
+                Vector512.FusedMultiplyAdd(Vector512.Create(w[(j + 1) * Padded]), slope, Vector512.Load(to)).Store(to);
+            }
+            Add(slope, Vector512<float>.One, ref sums);
+        }
+
+        static void Add(Vector512<float> slope, Vector512<float> by, ref float* sums)
+        {
+            Vector512.FusedMultiplyAdd(slope, by, Vector512.Load(sums)).Store(sums);
+            sums += Lanes.Width;
+        }
+    }
+
     /// <summary>Releases the copy of the weights.</summary>
     public void Dispose() => NativeMemory.AlignedFree(_weights);
 }

@@ -78,8 +78,8 @@ internal sealed class GegluFunction : autograd.SingleTensorFunction<GegluFunctio
         [System.Runtime.CompilerServices.MethodImpl(System.Runtime.CompilerServices.MethodImplOptions.AggressiveInlining)]
         private static (Vector512<float>, Vector512<float>) Of(Vector512<float> a, Vector512<float> g, Vector512<float> dy)
         {
-            var cdf = Lanes.NormalCdf(g);
-            return (dy * g * cdf, dy * a * (cdf + g * Lanes.NormalDensity(g)));
+            var (cdf, density) = Lanes.Normal(g);
+            return (dy * g * cdf, dy * a * (cdf + g * density));
         }
     }
 }

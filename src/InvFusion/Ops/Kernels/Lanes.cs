@@ -45,27 +45,23 @@ internal static unsafe class Lanes
 
     /// <summary>x · Φ(x), the exact gelu, to 3e-7 of max(1, |x|).</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector512<float> Gelu(Vector512<float> x) => x * NormalCdf(x);
+    public static Vector512<float> Gelu(Vector512<float> x) => x * Normal(x).Cdf;
 
-    /// <summary>Φ(x), the standard normal distribution function, to 1e-7 (Abramowitz and Stegun 7.1.26).</summary>
+    /// <summary>Distribution function and density of the standard normal distribution: Φ(x) to 1e-7 (Abramowitz and Stegun 7.1.26), and φ(x).</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector512<float> NormalCdf(Vector512<float> x)
+    public static (Vector512<float> Cdf, Vector512<float> Density) Normal(Vector512<float> x)
     {
-        var a = Vector512.Abs(x) * Vector512.Create(0.70710678f);
-        var t = Vector512<float>.One / Vector512.FusedMultiplyAdd(a, Vector512.Create(0.3275911f), Vector512<float>.One);
+        var t = Vector512<float>.One / Vector512.FusedMultiplyAdd(Vector512.Abs(x), Vector512.Create(0.23164189f), Vector512<float>.One);
         var p = Vector512.Create(1.061405429f);
         p = Vector512.FusedMultiplyAdd(p, t, Vector512.Create(-1.453152027f));
         p = Vector512.FusedMultiplyAdd(p, t, Vector512.Create(1.421413741f));
         p = Vector512.FusedMultiplyAdd(p, t, Vector512.Create(-0.284496736f));
         p = Vector512.FusedMultiplyAdd(p, t, Vector512.Create(0.254829592f));
-        var tail = Vector512.Create(0.5f) * p * t * Exp(-(a * a)); // Φ(-|x|)
-        return Vector512.ConditionalSelect(Vector512.LessThan(x, Vector512<float>.Zero), tail, Vector512<float>.One - tail);
+        var e = Exp(x * x * Vector512.Create(-0.5f));
+        var tail = Vector512.Create(0.5f) * p * t * e; // Φ(-|x|)
+        var cdf = Vector512.ConditionalSelect(Vector512.LessThan(x, Vector512<float>.Zero), tail, Vector512<float>.One - tail);
+        return (cdf, Vector512.Create(0.39894228f) * e);
     }
-
-    /// <summary>φ(x), the standard normal density.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector512<float> NormalDensity(Vector512<float> x) =>
-        Vector512.Create(0.39894228f) * Exp(x * x * Vector512.Create(-0.5f));
 
     /// <summary>Reads the first <paramref name="count"/> of sixteen numbers; the others are 0. Nothing behind them is touched.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]

@@ -1,11 +1,12 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
 using InvFusion.Runtime;
 
 namespace InvFusion.Ops.Kernels;
 
 /// <summary>
-/// A feature degradation whose operator is a mask, g = M gelu(W [y; M x] + b): pixel by pixel where the tokens lie, and nothing but zeros where the mask is 0. An item
-/// is a row of tokens of a sample.
+/// A feature degradation whose operator is a mask, g = M gelu(W [y; M x] + b), or its way back: pixel by pixel where the tokens lie, and nothing but zeros where the
+/// mask is 0. An item is a row of tokens of a sample; on the way back it is a sample, which has sums of its own.
 /// </summary>
 /// <param name="grid">Sizes of the tokens.</param>
 /// <param name="tokens">x, <c>[B, h, w, P, P, m, C]</c>.</param>
@@ -14,7 +15,9 @@ namespace InvFusion.Ops.Kernels;
 /// <param name="masks">Masks: B or 1.</param>
 /// <param name="maskChannels">1 or C.</param>
 /// <param name="mix">W and b.</param>
-/// <param name="output">g, as <paramref name="tokens"/>.</param>
+/// <param name="output">g, or on the way back the gradient of x, as <paramref name="tokens"/>.</param>
+/// <param name="gradient">On the way back that of g, as <paramref name="tokens"/>; else null.</param>
+/// <param name="sums">On the way back the gradient of W and b, <c>[B, m, m + 2]</c>, b last.</param>
 internal readonly unsafe struct MaskFusion(
     FeatureGrid grid,
     float* tokens,
@@ -23,9 +26,21 @@ internal readonly unsafe struct MaskFusion(
     int masks,
     int maskChannels,
     FeatureMix mix,
-    float* output
+    float* output,
+    float* gradient = null,
+    float* sums = null
 ) : IRangeWork
 {
+    [ThreadStatic]
+    private static Scratch? _scratch;
+
+    /// <summary>Items there are.</summary>
+    public int Items => grid.Batch * grid.Rows / RowsOfItem;
+
+    private int RowsOfItem => gradient is null ? 1 : grid.Rows;
+
+    private int SumsOfSample => mix.Features * (mix.Features + 2);
+
     // What the mask shows is gathered, sixteen numbers of one feature in a vector, wherever they come from.
     /// <inheritdoc/>
     [SkipLocalsInit]
@@ -34,13 +49,14 @@ internal readonly unsafe struct MaskFusion(
         var (features, channels) = (mix.Features, grid.Channels);
         var y = stackalloc float[Lanes.Width];
         var places = stackalloc long[Lanes.Width];
-        var scratch = stackalloc float[2 * features * Lanes.Width];
         int plane = grid.Height * grid.Width,
             size = features * channels,
             gathered = 0;
-        new Span<float>(scratch, 2 * features * Lanes.Width).Clear();
+        var length = (3 * features + (gradient is null ? 0 : SumsOfSample)) * Lanes.Width;
+        var scratch = Scratch.Floats(ref _scratch, length);
+        new Span<float>(scratch, length).Clear();
         new Span<float>(y, Lanes.Width).Clear();
-        for (var item = start; item < end; item++)
+        for (var item = start * RowsOfItem; item < end * RowsOfItem; item++)
         {
             var (sample, row) = (item / grid.Rows, item % grid.Rows);
             var offset = (long)item * grid.Columns * grid.TokenWidth; // of this row of tokens
@@ -65,27 +81,53 @@ internal readonly unsafe struct MaskFusion(
                     }
                 }
             }
+            if (gradient is not null && row == grid.Rows - 1)
+            {
+                Mix(y, places, gathered, scratch);
+                gathered = 0;
+                Sum(scratch + 3 * features * Lanes.Width, sums + (long)sample * SumsOfSample);
+            }
         }
         Mix(y, places, gathered, scratch);
     }
 
     private void Mix(float* y, long* places, int count, float* scratch)
     {
-        var (features, channels) = (mix.Features, grid.Channels);
-        var mixed = scratch + features * Lanes.Width;
-        for (var lane = 0; lane < count; lane++)
+        var features = mix.Features;
+        float* slopes = scratch + features * Lanes.Width,
+            mixed = slopes + features * Lanes.Width;
+        Gather(tokens, places, count, scratch);
+        if (gradient is null)
+            mix.Sixteen(y, scratch, mixed);
+        else
         {
-            var from = tokens + places[lane];
-            for (var f = 0; f < features; f++)
-                scratch[f * Lanes.Width + lane] = from[f * channels];
+            new Span<float>(slopes, features * Lanes.Width).Clear(); // what is not gathered adds nothing to the sums
+            Gather(gradient, places, count, slopes);
+            mix.SixteenBack(y, scratch, slopes, mixed, mixed + features * Lanes.Width);
         }
-        mix.Sixteen(y, scratch, mixed);
         for (var lane = 0; lane < count; lane++)
         {
             var to = output + places[lane];
             for (var f = 0; f < features; f++)
-                to[f * channels] = mixed[f * Lanes.Width + lane];
+                to[f * grid.Channels] = mixed[f * Lanes.Width + lane];
         }
+    }
+
+    private void Gather(float* numbers, long* places, int count, float* to)
+    {
+        for (var lane = 0; lane < count; lane++)
+        {
+            var from = numbers + places[lane];
+            for (var f = 0; f < mix.Features; f++)
+                to[f * Lanes.Width + lane] = from[f * grid.Channels];
+        }
+    }
+
+    private void Sum(float* vectors, float* to)
+    {
+        for (var i = 0; i < SumsOfSample; i++)
+            to[i] = Vector512.Sum(Vector512.Load(vectors + i * Lanes.Width));
+        new Span<float>(vectors, SumsOfSample * Lanes.Width).Clear();
     }
 }
 
