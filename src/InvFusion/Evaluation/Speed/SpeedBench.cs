@@ -86,7 +86,8 @@ public sealed class SpeedBench
     private int CallsOf(SpeedCase work)
     {
         var seconds = Time(work, 1);
-        for (var total = seconds; total < (_options.Quick ? 0 : WarmUpSeconds); total += seconds)
+        var total = seconds;
+        for (var done = 1; !_options.Quick && (done < work.WarmUps || total < WarmUpSeconds); done++, total += seconds)
             seconds = Time(work, 1);
         return (int)Math.Clamp((_options.Quick ? QuickSeconds : LeastSeconds) / seconds, 1, MostCalls);
     }

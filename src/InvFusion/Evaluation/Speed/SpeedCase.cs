@@ -11,6 +11,9 @@ internal sealed record SpeedCase(string Name, Action Work)
     /// <summary>Multiply-adds of its matrix products, where they are counted.</summary>
     public long? MultiplyAdds { get; init; }
 
+    /// <summary>How often it is done at the least before it is timed.</summary>
+    public int WarmUps { get; init; } = 1;
+
     /// <summary>Whether it takes so long that it is done once, without warming up.</summary>
     public bool Once { get; init; }
 

@@ -11,6 +11,7 @@ namespace InvFusion.Evaluation.Speed;
 internal static class TrainingPart
 {
     private const int Passes = 3; // forward, and by inputs and by weights on the way back
+    private const int GrowingSteps = 3; // the process still takes memory from the system in them, and clears it
     private const double LearningRate = 1e-5;
     private const double AverageBeta = 0.999;
 
@@ -49,6 +50,7 @@ internal static class TrainingPart
                 )
                 {
                     Precision = precision,
+                    WarmUps = GrowingSteps,
                     MultiplyAdds = Passes * batch * NetworkCost.Of(wanted.Configuration).MultiplyAdds,
                 };
             }
