@@ -22,6 +22,9 @@ public sealed record SamplerKind(
     /// <summary>Whether the denoiser must be an <see cref="IDirectionDenoiser"/>.</summary>
     public bool NeedsDirections { get; init; }
 
+    /// <summary>Whether it asks for gradients through the network, which keeps the activations of all layers then.</summary>
+    public bool Differentiates { get; init; }
+
     /// <summary>Whether it gives the mean alone: its samples differ by nothing that matters.</summary>
     public bool PointEstimate => DefaultSteps == 1;
 

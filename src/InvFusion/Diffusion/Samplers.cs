@@ -26,8 +26,14 @@ public static class Samplers
         },
         new("ddrm", "denoising diffusion restoration", 25, false, EtaOptions, o => new DdrmSampler(ZeroShot(o, DdrmSampler.Defaults))),
         new("ddnm", "null-space projection", 100, false, EtaOptions, o => new DdnmSampler(ZeroShot(o, DdnmSampler.Defaults))),
-        new("pigdm", "pseudo-inverse guidance", 100, false, EtaOptions, o => new PigdmSampler(ZeroShot(o, PigdmSampler.Defaults))),
-        new("dps", "diffusion posterior sampling", 1000, false, DpsOptions, o => new DpsSampler(ZeroShot(o, DpsSampler.Defaults))),
+        new("pigdm", "pseudo-inverse guidance", 100, false, EtaOptions, o => new PigdmSampler(ZeroShot(o, PigdmSampler.Defaults)))
+        {
+            Differentiates = true,
+        },
+        new("dps", "diffusion posterior sampling", 1000, false, DpsOptions, o => new DpsSampler(ZeroShot(o, DpsSampler.Defaults)))
+        {
+            Differentiates = true,
+        },
         new("daps", "decoupled annealing", 200, false, DapsOptions, o => new DapsSampler(ZeroShot(o, DapsSampler.Defaults)))
         {
             Evaluations = steps => 5 * steps,

@@ -30,8 +30,8 @@ public sealed record RestoreOptions
     /// <summary>The noise levels at which guidance acts; all when null.</summary>
     public SigmaInterval? GuidanceInterval { get; init; }
 
-    /// <summary>Samples that go through the network together.</summary>
-    public int BatchSize { get; init; } = 4;
+    /// <summary>Samples that go through the network together; null for what <see cref="BatchChoice"/> takes. The samples do not depend on it.</summary>
+    public int? BatchSize { get; init; }
 
     /// <summary>
     /// Restores a picture that is larger than the model's in tiles of the model's size, which overlap by at least this many pixels; the operator must be local

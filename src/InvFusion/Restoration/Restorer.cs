@@ -121,7 +121,8 @@ public sealed class Restorer(PreconditionedNetwork network, PreconditionedNetwor
     )
     {
         var drawn = new Drawn();
-        var batches = Enumerable.Range(0, options.Samples).Chunk(options.BatchSize).ToArray();
+        var together = options.BatchSize ?? BatchChoice.Of(network.Configuration, network.Device, Samplers.Find(options.Method));
+        var batches = Enumerable.Range(0, options.Samples).Chunk(together).ToArray();
         try
         {
             foreach (var (b, batch) in batches.Index())

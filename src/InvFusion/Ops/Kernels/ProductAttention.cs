@@ -3,8 +3,8 @@ using static TorchSharp.torch;
 namespace InvFusion.Ops.Kernels;
 
 /// <summary>
-/// Global attention whose two products are libtorch's: in bfloat16 those use instructions that .NET does not offer, and are twice as fast as ours in float32. Logits
-/// and weights are of the products' type, as in the plain form; the softmax between is float32.
+/// Global attention whose two products are libtorch's: for who has a graph, and in bfloat16 for shapes that <see cref="PackedAttention"/> does not take. Logits and
+/// weights are of the products' type, as in the plain form; the softmax between is float32.
 /// </summary>
 internal static class ProductAttention
 {
