@@ -27,6 +27,9 @@ internal readonly record struct FeatureFusion(Tensor Tokens, Tensor Output, Tens
         }
     }
 
+    /// <summary>Shape of a feature image.</summary>
+    public ImageShape Image => new(Grid.Channels, Grid.Height, Grid.Width);
+
     /// <summary>The part of some samples in a row, for the operator that serves them; the caller owns its tensors.</summary>
     public FeatureFusion Part(int first, int samples, LinearOperator op) =>
         new(

@@ -122,6 +122,13 @@ public sealed class FourierOperator : LinearOperator
     internal override bool Fuse(in FeatureFusion fusion) => FusedBlur.TryRun(this, _inverseEnergy, fusion);
 
     /// <inheritdoc/>
+    internal override bool FusesBack(ImageShape image, ScalarType dtype) => FusedBlur.Takes(this, image);
+
+    /// <inheritdoc/>
+    internal override void FuseBack(in FeatureFusion fusion, Tensor gradient, Tensor sums) =>
+        FusedBlur.RunBack(this, _inverseEnergy, fusion, gradient, sums);
+
+    /// <inheritdoc/>
     /// <remarks>Solved in pixels, preconditioned by what would be the inverse on the canvas.</remarks>
     internal override Tensor EstimateFromPrior(Tensor measurements, int steps, Tensor sigmaY)
     {

@@ -99,8 +99,8 @@ public abstract class LinearOperator : IDisposable
     /// <returns>Whether it did; if not, nothing is written and the caller goes step by step.</returns>
     internal virtual bool Fuse(in FeatureFusion fusion) => false;
 
-    /// <summary>Whether <see cref="Fuse"/> and the way back through it, <see cref="FuseBack"/>, are there for features of this shape.</summary>
-    internal virtual bool FusesBack(ImageShape image) => false;
+    /// <summary>Whether <see cref="Fuse"/> and the way back through it, <see cref="FuseBack"/>, are there for features of this shape and this type of products.</summary>
+    internal virtual bool FusesBack(ImageShape image, ScalarType dtype) => false;
 
     /// <summary>The way back through <see cref="Fuse"/>.</summary>
     /// <param name="fusion">Its output takes the gradient of the tokens.</param>

@@ -39,15 +39,15 @@ public sealed class MaskOperator : LinearOperator
     /// <inheritdoc/>
     internal override unsafe bool Fuse(in FeatureFusion fusion)
     {
-        var grid = fusion.Grid;
-        if (!FusesBack(new(grid.Channels, grid.Height, grid.Width)))
+        if (!FusesBack(fusion.Image, fusion.Type))
             return false;
         Run(fusion, null, null);
         return true;
     }
 
     /// <inheritdoc/>
-    internal override bool FusesBack(ImageShape image) => image == Image && _mask.device_type == TorchSharp.DeviceType.CPU;
+    internal override bool FusesBack(ImageShape image, ScalarType dtype) =>
+        image == Image && _mask.device_type == TorchSharp.DeviceType.CPU;
 
     /// <inheritdoc/>
     internal override unsafe void FuseBack(in FeatureFusion fusion, Tensor gradient, Tensor sums) =>

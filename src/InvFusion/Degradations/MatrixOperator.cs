@@ -91,14 +91,17 @@ public sealed class MatrixOperator : LinearOperator
     {
         if (!FusedMatrix.Takes(this, fusion))
             return false;
-        if (_packed?.Type != fusion.Type)
-        {
-            _packed?.Dispose();
-            _packed = PackedMatrix.Create(_matrix, Image.Channels, Image.Height, Image.Width, fusion.Type);
-        }
-        FusedMatrix.Run(_packed, _inverseGram, fusion);
+        FusedMatrix.Run(Packed(fusion.Type), _inverseGram, fusion);
         return true;
     }
+
+    /// <inheritdoc/>
+    internal override bool FusesBack(ImageShape image, ScalarType dtype) =>
+        image == Image && _matrix.device_type == TorchSharp.DeviceType.CPU && PackedMatrix.Takes(dtype, image.Width);
+
+    /// <inheritdoc/>
+    internal override void FuseBack(in FeatureFusion fusion, Tensor gradient, Tensor sums) =>
+        FusedMatrix.RunBack(Packed(fusion.Type), _inverseGram, fusion, gradient, sums);
 
     /// <inheritdoc/>
     public override LinearOperator Select(params ReadOnlySpan<long> samples) => new MatrixOperator(this, _tikhonov, samples.ToArray());
@@ -115,6 +118,16 @@ public sealed class MatrixOperator : LinearOperator
         foreach (var tensor in (Tensor[])[_matrix, _values, _vectors, _inverseGram])
             tensor.Dispose();
         base.Dispose(disposing);
+    }
+
+    private PackedMatrix Packed(ScalarType dtype)
+    {
+        if (_packed?.Type != dtype)
+        {
+            _packed?.Dispose();
+            _packed = PackedMatrix.Create(_matrix, Image.Channels, Image.Height, Image.Width, dtype);
+        }
+        return _packed;
     }
 
     private static Tensor Gram(Tensor matrix)

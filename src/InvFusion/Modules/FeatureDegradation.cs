@@ -50,7 +50,7 @@ public sealed class FeatureDegradation : nn.Module
                 if (FeatureFunction.Compute(tokens, weight, bias, measurements, op, _patch, dtype) is { } fused)
                     return fused;
             }
-            else if (op.FusesBack(new(_channels, (int)tokens.shape[1] * _patch, (int)tokens.shape[2] * _patch)))
+            else if (op.FusesBack(new(_channels, (int)tokens.shape[1] * _patch, (int)tokens.shape[2] * _patch), dtype))
                 return FeatureFunction.Apply(tokens, weight, bias, measurements, op, _patch, dtype);
         }
         return FeatureFusion.StepByStep(tokens, op, measurements, weight, bias, _patch, dtype);

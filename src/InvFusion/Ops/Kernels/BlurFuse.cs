@@ -1,7 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using InvFusion.Runtime;
-using ComplexLanes = InvFusion.Ops.Kernels.ComplexLanes<float>;
 
 namespace InvFusion.Ops.Kernels;
 
@@ -19,6 +18,7 @@ internal readonly unsafe struct BlurFuse(BlurJob job) : IRangeWork
     private static Scratch? t_scratch;
 
     private readonly BlurJob _job = job;
+    private readonly BlurEntries _entries = new(job);
 
     /// <summary>Items of a sample.</summary>
     public static int Items(in BlurJob job) => job.EntryColumns / 2 + 1;
@@ -55,7 +55,7 @@ internal readonly unsafe struct BlurFuse(BlurJob job) : IRangeWork
         left += at.Row * _job.EntrySize;
         right += mirror.Row * _job.EntrySize;
         var sample = _job.First + at.Sample;
-        var inverse = _job.InverseEnergy + (_job.Shared ? 0 : sample * Plane);
+        var inverse = _job.InverseEnergy + (_job.Shared ? 0 : sample * _entries.Plane);
         int here = at.Row * _job.EntryColumns + at.Column,
             there = mirror.Row * _job.EntryColumns + mirror.Column;
         // Half of a sum, and the inverse transform's norm.
@@ -69,37 +69,12 @@ internal readonly unsafe struct BlurFuse(BlurJob job) : IRangeWork
         }
         float* z = buffers + 4 * Lanes.Width,
             sums = z + 2 * length;
-        ReadMeasurement(sample, here, buffers);
-        ReadMeasurement(sample, there, buffers + 2 * Lanes.Width);
-        Separate(left, right, z, length);
+        _entries.ReadMeasurement(sample, here, buffers);
+        _entries.ReadMeasurement(sample, there, buffers + 2 * Lanes.Width);
+        _entries.Separate(left, right, z, length);
         _job.Mix.Products(z, z + length, sums, sums + length);
         Activate(buffers, sums, length, gain, mirrorGain);
-        Join(left, right, sums, length);
-    }
-
-    private long Plane => (long)_job.EntryRows * _job.EntryColumns;
-
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private void ReadMeasurement(int sample, int entry, float* to)
-    {
-        var plane = Plane;
-        var y = _job.Measurements + 2 * (sample * _job.Channels * plane + entry);
-        for (var channel = 0; channel < _job.Channels; channel++, y += 2 * plane)
-            (to[channel], to[Lanes.Width + channel]) = (y[0], y[1]);
-    }
-
-    // A pair is A + iB, both Hermitian; and the sum over the aliases becomes their mean.
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private void Separate(float* left, float* right, float* z, int length)
-    {
-        var half = Vector512.Create(0.5f / (_job.Stride * _job.Stride));
-        for (var at = 0; at < _job.EntrySize; at += ComplexLanes.Size)
-        {
-            ComplexLanes a = ComplexLanes.Load(left + at),
-                b = ComplexLanes.Load(right + at);
-            new ComplexLanes((a.Real + b.Real) * half, (a.Imaginary + b.Imaginary) * half).Store(z + at);
-            new ComplexLanes((a.Imaginary - b.Imaginary) * half, (b.Real - a.Real) * half).Store(z + length + at);
-        }
+        _entries.Join(left, right, sums, length);
     }
 
     // From W z to the Hermitian part of gelu(W [y; z] + b) / E.
@@ -122,19 +97,6 @@ internal readonly unsafe struct BlurFuse(BlurJob job) : IRangeWork
                 - Lanes.Gelu(_job.Mix.Start(lane, mirrorImaginary) - imaginary) * there;
             sum.Store(sums + lane);
             difference.Store(sums + length + lane);
-        }
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private void Join(float* left, float* right, float* sums, int length)
-    {
-        for (var at = 0; at < _job.EntrySize; at += ComplexLanes.Size)
-        {
-            // Real and imaginary parts of A, then of B.
-            ComplexLanes real = ComplexLanes.Load(sums + at),
-                imaginary = ComplexLanes.Load(sums + length + at);
-            new ComplexLanes(real.Real - imaginary.Imaginary, imaginary.Real + real.Imaginary).Store(left + at);
-            new ComplexLanes(real.Real + imaginary.Imaginary, real.Imaginary - imaginary.Real).Store(right + at);
         }
     }
 }

@@ -113,6 +113,30 @@ internal unsafe struct BlurJob
         }
     }
 
+    /// <summary>The way back.</summary>
+    /// <param name="job">As for <see cref="Run"/>; its output takes the gradient of the tokens.</param>
+    /// <param name="samples">B.</param>
+    /// <param name="threads">Samples that are done at a time.</param>
+    /// <param name="slopes">The gradient of what was computed, as <see cref="Tokens"/>.</param>
+    /// <param name="back">Wᵀ.</param>
+    /// <param name="sums">Gradients of W and b, <c>[B, <see cref="BlurFuse.Items"/>, m, m + 2]</c>, b last.</param>
+    public static void RunBack(BlurJob job, int samples, int threads, float* slopes, LaneMix back, float* sums)
+    {
+        var size = Math.Min(samples, threads) * job.SampleEntries;
+        job.Entries = Scratch.Floats(ref t_entries, 2 * size);
+        var gradient = job;
+        gradient.Tokens = slopes;
+        gradient.Entries += size;
+        for (; job.First < samples; job.First += threads, gradient.First = job.First)
+        {
+            var some = Math.Min(threads, samples - job.First);
+            CpuTeam.For(some * job.Pairs, 1, new BlurMeasure(job));
+            CpuTeam.For(some * job.Pairs, 1, new BlurMeasure(gradient));
+            CpuTeam.For(some * BlurFuse.Items(job), 1, new BlurFuseBack(job, gradient, back, sums));
+            CpuTeam.For(some * job.Pairs, 1, new BlurReturn(job));
+        }
+    }
+
     /// <summary>The first pixel of a row of a sample.</summary>
     public readonly float* Row(float* tokens, int sample, int row)
     {

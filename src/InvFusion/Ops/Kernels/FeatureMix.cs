@@ -124,6 +124,26 @@ internal readonly unsafe struct FeatureMix : IDisposable
         }
     }
 
+    /// <summary>Numbers of the gradients of W and b.</summary>
+    public int SumLength => Features * (Features + 2);
+
+    /// <summary>What sixteen entries left in the lanes of <see cref="SixteenBack"/>'s sums: <c>[m, m + 2]</c>.</summary>
+    public void AddUp(float* sums, float* to)
+    {
+        for (var i = 0; i < SumLength; i++)
+            to[i] = Vector512.Sum(Vector512.Load(sums + i * Lanes.Width));
+    }
+
+    /// <summary>Wᵀ alone, without y and b: the way back to the features. The caller disposes.</summary>
+    public FeatureMix Transposed()
+    {
+        var weight = new float[Features * (Features + 1)];
+        for (var f = 0; f < Features; f++)
+        for (var j = 0; j < Features; j++)
+            weight[j * (Features + 1) + f + 1] = Weight(f, j + 1);
+        return new(weight, new float[Features]);
+    }
+
     /// <summary>Releases the copy of the weights.</summary>
     public void Dispose() => NativeMemory.AlignedFree(_weights);
 }

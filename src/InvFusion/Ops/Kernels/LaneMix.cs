@@ -72,6 +72,62 @@ internal readonly unsafe struct LaneMix : IDisposable
     public Vector512<float> Start(int lane, Vector512<float> y) =>
         Vector512.FusedMultiplyAdd(Spread(y, lane), Vector512.Load(_weights + lane), Vector512.Load(_bias + lane));
 
+    /// <summary>Floats that gradients of W and b take while they are summed up lane by lane, <c>[m + 2, padded]</c>: y's, then each feature's, then b's.</summary>
+    public int SumLength => (_features + 2) * Padded;
+
+    /// <summary>Floats of the gradients of W and b, <c>[m, m + 2]</c>.</summary>
+    public int GradientLength => _features * (_features + 2);
+
+    /// <summary>The way back through <see cref="Start"/>: adds what sixteen lanes give to the sums of y's weights and of b.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void AddStarts(int lane, Vector512<float> y, Vector512<float> slope, float* sums)
+    {
+        float* weight = sums + lane,
+            bias = sums + (_features + 1) * Padded + lane;
+        Vector512.FusedMultiplyAdd(slope, Spread(y, lane), Vector512.Load(weight)).Store(weight);
+        (Vector512.Load(bias) + slope).Store(bias);
+    }
+
+    /// <summary>The way back through <see cref="Products"/> to the weights: adds what two entries give.</summary>
+    /// <param name="first">z of the first.</param>
+    /// <param name="second">z of the second.</param>
+    /// <param name="firstSlopes">The gradient of its sums, <see cref="Padded"/> floats.</param>
+    /// <param name="secondSlopes">Likewise.</param>
+    /// <param name="sums"><see cref="SumLength"/> floats.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public void AddProducts(float* first, float* second, float* firstSlopes, float* secondSlopes, float* sums)
+    {
+        for (var lane = 0; lane < Padded; lane += Lanes.Width)
+        {
+            Vector512<float> a = Vector512.Load(firstSlopes + lane),
+                b = Vector512.Load(secondSlopes + lane);
+            var channels = Vector512.Load(_channel + lane);
+            var to = sums + Padded + lane;
+            for (var f = 0; f < _features; f++, to += Padded)
+            {
+                var sum = Vector512.FusedMultiplyAdd(
+                    a,
+                    Vector512.ShuffleNative(Vector512.Load(first + f * Channels), channels),
+                    Vector512.Load(to)
+                );
+                Vector512.FusedMultiplyAdd(b, Vector512.ShuffleNative(Vector512.Load(second + f * Channels), channels), sum).Store(to);
+            }
+        }
+    }
+
+    /// <summary>Channels of a feature together: <see cref="SumLength"/> floats → <c>[m, m + 2]</c>.</summary>
+    public void AddUp(float* sums, float* to)
+    {
+        for (var f = 0; f < _features; f++)
+        for (var j = 0; j < _features + 2; j++)
+        {
+            var sum = 0f;
+            for (var c = 0; c < Channels; c++)
+                sum += sums[j * Padded + f * Channels + c];
+            *to++ = sum;
+        }
+    }
+
     /// <summary>Releases the copy of the weights.</summary>
     public void Dispose() => NativeMemory.AlignedFree(_weights);
 

@@ -1,5 +1,4 @@
 using System.Runtime.CompilerServices;
-using System.Runtime.Intrinsics;
 using InvFusion.Runtime;
 
 namespace InvFusion.Ops.Kernels;
@@ -39,8 +38,6 @@ internal readonly unsafe struct MaskFusion(
 
     private int RowsOfItem => gradient is null ? 1 : grid.Rows;
 
-    private int SumsOfSample => mix.Features * (mix.Features + 2);
-
     // What the mask shows is gathered, sixteen numbers of one feature in a vector, wherever they come from.
     /// <inheritdoc/>
     [SkipLocalsInit]
@@ -52,7 +49,7 @@ internal readonly unsafe struct MaskFusion(
         int plane = grid.Height * grid.Width,
             size = features * channels,
             gathered = 0;
-        var length = (3 * features + (gradient is null ? 0 : SumsOfSample)) * Lanes.Width;
+        var length = (3 * features + (gradient is null ? 0 : mix.SumLength)) * Lanes.Width;
         var scratch = Scratch.Floats(ref _scratch, length);
         new Span<float>(scratch, length).Clear();
         new Span<float>(y, Lanes.Width).Clear();
@@ -85,7 +82,9 @@ internal readonly unsafe struct MaskFusion(
             {
                 Mix(y, places, gathered, scratch);
                 gathered = 0;
-                Sum(scratch + 3 * features * Lanes.Width, sums + (long)sample * SumsOfSample);
+                var all = scratch + 3 * features * Lanes.Width;
+                mix.AddUp(all, sums + (long)sample * mix.SumLength);
+                new Span<float>(all, mix.SumLength * Lanes.Width).Clear();
             }
         }
         Mix(y, places, gathered, scratch);
@@ -121,13 +120,6 @@ internal readonly unsafe struct MaskFusion(
             for (var f = 0; f < mix.Features; f++)
                 to[f * Lanes.Width + lane] = from[f * grid.Channels];
         }
-    }
-
-    private void Sum(float* vectors, float* to)
-    {
-        for (var i = 0; i < SumsOfSample; i++)
-            to[i] = Vector512.Sum(Vector512.Load(vectors + i * Lanes.Width));
-        new Span<float>(vectors, SumsOfSample * Lanes.Width).Clear();
     }
 }
 

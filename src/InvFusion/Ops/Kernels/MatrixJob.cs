@@ -40,6 +40,24 @@ internal readonly record struct MatrixJob<T>(MatrixPanels<T> Panels, bool Shared
     public unsafe void Mix(float* partial, float* measurements, int length, FeatureMix mix, float* mixed) =>
         CpuTeam.For(Grid.Batch, 1, new MatrixMix<T>(this, partial, measurements, length, mix, mixed));
 
+    /// <summary>The way back through <see cref="Mix"/>.</summary>
+    /// <param name="partial">What measuring gave.</param>
+    /// <param name="measurements">y, <c>[B, O]</c>.</param>
+    /// <param name="length">O.</param>
+    /// <param name="mix">W and b.</param>
+    /// <param name="slopes">The gradient of what was mixed, <c>[B, m, O]</c>.</param>
+    /// <param name="toMeasured">Takes the gradient of z, <c>[B, m, O]</c>.</param>
+    /// <param name="sums">Takes the gradients of W and b of each sample, <c>[B, m, m + 2]</c>, b last.</param>
+    public unsafe void MixBack(
+        float* partial,
+        float* measurements,
+        int length,
+        FeatureMix mix,
+        float* slopes,
+        float* toMeasured,
+        float* sums
+    ) => CpuTeam.For(Grid.Batch, 1, new MatrixMix<T>(this, partial, measurements, length, mix, toMeasured, slopes, sums));
+
     /// <summary>fold(Hᵀv).</summary>
     /// <param name="v"><c>[B, m, O]</c>, with what fills up panels.</param>
     /// <param name="output"><c>[B, h, w, P, P, m, C]</c>.</param>
