@@ -87,6 +87,21 @@ public sealed class BatchOperator : LinearOperator
     }
 
     /// <inheritdoc/>
+    internal override bool FusesBack(ImageShape image, ScalarType dtype) => _parts.All(p => p.Operator.FusesBack(image, dtype));
+
+    /// <inheritdoc/>
+    internal override void FuseBack(in FeatureFusion fusion, Tensor gradient, Tensor sums)
+    {
+        using var scope = NewDisposeScope();
+        var first = 0;
+        foreach (var (op, samples) in _parts)
+        {
+            op.FuseBack(fusion.Part(first, samples, op), gradient.narrow(0, first, samples), sums.narrow(0, first, samples));
+            first += samples;
+        }
+    }
+
+    /// <inheritdoc/>
     public override Tensor LinearEstimate(Tensor measurements, int steps, Tensor? sigmaY = null)
     {
         RequireMeasurements(measurements);

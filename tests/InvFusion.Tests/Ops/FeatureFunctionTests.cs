@@ -32,6 +32,7 @@ public class FeatureFunctionTests
             { "matrix:32", 3, 32, 32, 2, 8, false },
             { "matrix:33", 1, 8, 32, 4, 9, true },
             { "matrix:7", 4, 8, 64, 2, 5, false },
+            { "several", 3, 32, 32, 4, 4, false },
         };
 
     [Theory, MemberData(nameof(Cases))]
@@ -48,7 +49,7 @@ public class FeatureFunctionTests
         using var scope = NewDisposeScope();
         using var world = new World(degradation, new(channels, height, width), patch, features, shared);
         Assert.SkipUnless(
-            world.Operator.FusesBack(world.Operator.Image, ScalarType.Float32) || world.Operator is not MatrixOperator,
+            world.Operator.FusesBack(world.Operator.Image, ScalarType.Float32) || world.Operator is not (MatrixOperator or BatchOperator),
             "the processor has no AVX-512"
         );
         Assert.True(world.Operator.FusesBack(world.Operator.Image, ScalarType.Float32));
@@ -150,6 +151,11 @@ public class FeatureFunctionTests
                     image,
                     randn([operators, int.Parse(degradation[7..]), image.Length]) / Math.Sqrt(image.Length)
                 ),
+                "several" => new BatchOperator([
+                    .. ((string[])["motion:stride=2", "patches", "random-matrix:rows=40"]).Select(text =>
+                        (DegradationSpec.Parse(text).Build(image, 1, seed: 6), 1)
+                    ),
+                ]),
                 _ => DegradationSpec.Parse(degradation).Build(image, operators, seed: 5),
             };
             var width = patch * patch * features * image.Channels;
