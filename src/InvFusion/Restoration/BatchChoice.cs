@@ -32,7 +32,8 @@ public static class BatchChoice
     /// <param name="graph">Whether those of all layers are kept, for a gradient.</param>
     internal static int OnCpu(NetworkConfiguration network, int threads, long memory, bool graph)
     {
-        var busy = (threads * RowsOfThread + Tokens(network, network.Levels.Count - 1) - 1) / Tokens(network, network.Levels.Count - 1);
+        var tokens = Tokens(network, network.Levels.Count - 1);
+        var busy = (threads * RowsOfThread + tokens - 1) / tokens;
         if (busy > 1)
             busy = (busy + threads - 1) / threads * threads; // or the last samples keep one thread alone
         return (int)Math.Clamp(memory / Bytes(network, graph), 1, Math.Min(busy, Most));

@@ -17,7 +17,7 @@ namespace InvFusion.Tests.Autoencoding;
 public sealed class LatentTrainingTests : IDisposable
 {
     private readonly LatentWorld _world = new();
-    private readonly SingleThread _thread = new();
+    private readonly TorchThreads _thread = new(1);
 
     public void Dispose()
     {

@@ -44,16 +44,8 @@ public class FusedBlurTests
         using var scope = NewDisposeScope();
         using var op = DegradationSpec.Parse("motion:stride=2").Build(new(3, 16, 16), 5, seed: 3);
         using var mix = FusionDraws.Mix(16);
-        var before = get_num_threads();
-        try
-        {
-            set_num_threads(threads);
-            FusionDraws.Compare(op, mix, patch: 4, samples: 5);
-        }
-        finally
-        {
-            set_num_threads(before);
-        }
+        using var inUse = new TorchThreads(threads);
+        FusionDraws.Compare(op, mix, patch: 4, samples: 5);
     }
 
     [Fact]

@@ -55,28 +55,24 @@ public class FusedMatrixTests
         using var noGrad = no_grad();
         using var op = Build(48, new(3, 16, 32), 3);
         using var mix = FusionDraws.Mix(10);
-        var before = get_num_threads();
         foreach (var (type, _) in Types())
-            try
+        {
+            FeatureFusion Computed()
             {
-                set_num_threads(1);
-                var one = FusionDraws.Draw(op, mix, patch: 2, samples: 3, type);
-                Assert.True(op.Fuse(one));
-                set_num_threads(2);
-                var two = FusionDraws.Draw(op, mix, patch: 2, samples: 3, type);
-                Assert.True(op.Fuse(two));
-                TensorAssert.SameBits(one.Output, two.Output, $"{type}: threads");
-                using var alone = op.Select(1);
-                var part = two.Part(1, 1, alone);
-                var together = part.Output.clone();
-                part.Output.fill_(double.NaN);
-                Assert.True(alone.Fuse(part));
-                TensorAssert.SameBits(together, part.Output, $"{type}: alone");
+                var fusion = FusionDraws.Draw(op, mix, patch: 2, samples: 3, type);
+                Assert.True(op.Fuse(fusion));
+                return fusion;
             }
-            finally
-            {
-                set_num_threads(before);
-            }
+            var one = TorchThreads.Run(1, Computed);
+            var two = TorchThreads.Run(2, Computed);
+            TensorAssert.SameBits(one.Output, two.Output, $"{type}: threads");
+            using var alone = op.Select(1);
+            var part = two.Part(1, 1, alone);
+            var together = part.Output.clone();
+            part.Output.fill_(double.NaN);
+            Assert.True(alone.Fuse(part));
+            TensorAssert.SameBits(together, part.Output, $"{type}: alone");
+        }
     }
 
     [Fact]

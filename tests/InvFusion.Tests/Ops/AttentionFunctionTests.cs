@@ -96,21 +96,11 @@ public class AttentionFunctionTests
         using var scope = NewDisposeScope();
         var shape = new AttentionShape(3, 2, 24, 9, 10, 5);
         var inputs = Inputs(shape, Groups.Features, ScalarType.BFloat16, seed: 5);
-        var before = get_num_threads();
-        try
-        {
-            set_num_threads(1);
-            var one = Fused(inputs, shape);
-            set_num_threads(2);
-            var two = Fused(inputs, shape);
-            TensorAssert.SameBits(one.Output, two.Output, "output");
-            for (var i = 0; i < inputs.Length; i++)
-                TensorAssert.SameBits(one.Gradients[i], two.Gradients[i], $"gradient {i}");
-        }
-        finally
-        {
-            set_num_threads(before);
-        }
+        var one = TorchThreads.Run(1, () => Fused(inputs, shape));
+        var two = TorchThreads.Run(2, () => Fused(inputs, shape));
+        TensorAssert.SameBits(one.Output, two.Output, "output");
+        for (var i = 0; i < inputs.Length; i++)
+            TensorAssert.SameBits(one.Gradients[i], two.Gradients[i], $"gradient {i}");
     }
 
     [Fact]

@@ -93,20 +93,10 @@ public class FeatureFunctionTests
     {
         using var scope = NewDisposeScope();
         using var world = new World(degradation, new(3, 32, 32), patch: 2, features: 8, shared: false);
-        var before = get_num_threads();
-        try
-        {
-            set_num_threads(1);
-            var one = world.Run(FusedKernel.All);
-            set_num_threads(2);
-            var two = world.Run(FusedKernel.All);
-            for (var i = 0; i < one.Length; i++)
-                TensorAssert.SameBits(one[i], two[i], $"number {i}");
-        }
-        finally
-        {
-            set_num_threads(before);
-        }
+        var one = TorchThreads.Run(1, () => world.Run(FusedKernel.All));
+        var two = TorchThreads.Run(2, () => world.Run(FusedKernel.All));
+        for (var i = 0; i < one.Length; i++)
+            TensorAssert.SameBits(one[i], two[i], $"number {i}");
     }
 
     [Theory, InlineData("mask"), InlineData("motion:stride=2"), InlineData("matrix:20")]

@@ -113,8 +113,7 @@ public class FusedKernelTests
                 condition = randn([2, 6]);
             var joint = new JointFeatures(kind, kind == JointKind.Given ? randn(tokens.shape) : null);
             var positions = AxialRope.Positions(height, width);
-            var before = get_num_threads();
-            set_num_threads(threads);
+            using var inUse = new TorchThreads(threads);
             try
             {
                 Assert.True(block.CanFuse(tokens));
@@ -125,7 +124,6 @@ public class FusedKernelTests
             finally
             {
                 FusedKernels.Enabled = FusedKernel.All;
-                set_num_threads(before);
             }
         }
     }

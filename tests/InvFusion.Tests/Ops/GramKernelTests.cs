@@ -24,19 +24,11 @@ public class GramKernelTests
             rows[1].narrow(0, count / 2, count - count / 2).zero_(); // as a sample that keeps fewer rows
             rows[2][0].zero_();
             var wide = rows.to_type(ScalarType.Float64);
-            var before = get_num_threads();
-            set_num_threads(threads);
-            try
-            {
-                var gram = GramKernel.Apply(rows);
-                TensorAssert.Close(wide.bmm(wide.transpose(1, 2)), gram, 1e-14);
-                TensorAssert.SameBits(gram.transpose(1, 2), gram, "the other half");
-                TensorAssert.SameBits(gram.narrow(0, 1, 1), GramKernel.Apply(rows.narrow(0, 1, 1)), "one alone");
-            }
-            finally
-            {
-                set_num_threads(before);
-            }
+            using var inUse = new TorchThreads(threads);
+            var gram = GramKernel.Apply(rows);
+            TensorAssert.Close(wide.bmm(wide.transpose(1, 2)), gram, 1e-14);
+            TensorAssert.SameBits(gram.transpose(1, 2), gram, "the other half");
+            TensorAssert.SameBits(gram.narrow(0, 1, 1), GramKernel.Apply(rows.narrow(0, 1, 1)), "one alone");
         }
     }
 

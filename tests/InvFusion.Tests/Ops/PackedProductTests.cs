@@ -221,20 +221,10 @@ public unsafe class PackedProductTests
     // With one thread and with two: the same bits.
     private static Tensor Twice(Func<Tensor> compute)
     {
-        var before = get_num_threads();
-        try
-        {
-            set_num_threads(1);
-            var one = compute();
-            set_num_threads(2);
-            var two = compute();
-            TensorAssert.SameBits(one, two, "with two threads");
-            return two;
-        }
-        finally
-        {
-            set_num_threads(before);
-        }
+        var one = TorchThreads.Run(1, compute);
+        var two = TorchThreads.Run(2, compute);
+        TensorAssert.SameBits(one, two, "with two threads");
+        return two;
     }
 
     // Libtorch's products give the same but for rounding; without is what both begin with.

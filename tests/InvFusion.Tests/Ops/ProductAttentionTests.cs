@@ -91,27 +91,18 @@ public class ProductAttentionTests
         manual_seed(2);
         Tensor logits = randn([6, 70, 45]).to_type(ScalarType.BFloat16),
             slopes = randn([6, 70, 45]).to_type(ScalarType.BFloat16);
-        (Tensor, Tensor) With(int threads)
+        (Tensor, Tensor) Computed()
         {
-            set_num_threads(threads);
             Tensor p = logits.clone(),
                 s = slopes.clone();
             SoftmaxKernel.Apply(p);
             SoftmaxKernel.Back(p, s);
             return (p, s);
         }
-        var before = get_num_threads();
-        try
-        {
-            var (one, oneBack) = With(1);
-            var (two, twoBack) = With(2);
-            TensorAssert.SameBits(one, two, "weights");
-            TensorAssert.SameBits(oneBack, twoBack, "gradient");
-        }
-        finally
-        {
-            set_num_threads(before);
-        }
+        var (one, oneBack) = TorchThreads.Run(1, Computed);
+        var (two, twoBack) = TorchThreads.Run(2, Computed);
+        TensorAssert.SameBits(one, two, "weights");
+        TensorAssert.SameBits(oneBack, twoBack, "gradient");
     }
 
     [Fact]

@@ -79,20 +79,10 @@ public class ResidualTests
     {
         using var scope = NewDisposeScope();
         var inputs = Inputs(ScalarType.BFloat16, 48, 3);
-        var before = get_num_threads();
-        try
-        {
-            set_num_threads(1);
-            var one = Run(inputs, ResidualNormFunction.Apply);
-            set_num_threads(2);
-            var two = Run(inputs, ResidualNormFunction.Apply);
-            for (var i = 0; i < one.Length; i++)
-                TensorAssert.SameBits(one[i], two[i], $"number {i}");
-        }
-        finally
-        {
-            set_num_threads(before);
-        }
+        var one = TorchThreads.Run(1, () => Run(inputs, ResidualNormFunction.Apply));
+        var two = TorchThreads.Run(2, () => Run(inputs, ResidualNormFunction.Apply));
+        for (var i = 0; i < one.Length; i++)
+            TensorAssert.SameBits(one[i], two[i], $"number {i}");
     }
 
     [Fact]

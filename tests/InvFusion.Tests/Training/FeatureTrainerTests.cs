@@ -22,7 +22,7 @@ public sealed class FeatureTrainerTests
     [Fact]
     public void The_same_seed_gives_the_same_network_and_another_seed_another()
     {
-        using var threads = new SingleThread();
+        using var threads = new TorchThreads(1);
         using var scope = NewDisposeScope();
         var first = Weights(Options);
         Assert.Equal(0, (first - Weights(Options)).abs().max().ToDouble());
@@ -32,7 +32,7 @@ public sealed class FeatureTrainerTests
     [Fact]
     public void Views_find_their_partners_better_and_better_and_the_file_holds_the_network()
     {
-        using var threads = new SingleThread();
+        using var threads = new TorchThreads(1);
         using var scope = NewDisposeScope();
         using var folder = new TemporaryFolder();
         var statuses = new Statuses();

@@ -81,7 +81,7 @@ public class FlatAdamTests
         using var gradients = randn(150_001);
         one.Parameters.Gradients.copy_(gradients);
         two.Parameters.Gradients.copy_(gradients);
-        using (new SingleThread())
+        using (new TorchThreads(1))
             one.Adam.Step(0.1, 0.5);
         two.Adam.Step(0.1, 0.5);
         TensorAssert.SameBits(one.Parameters.Values, two.Parameters.Values, "weights");

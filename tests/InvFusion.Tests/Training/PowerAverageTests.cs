@@ -14,7 +14,7 @@ namespace InvFusion.Tests.Training;
 public sealed class PowerAverageTests : IDisposable
 {
     private readonly TemporaryFolder _folder = new();
-    private readonly SingleThread _thread = new();
+    private readonly TorchThreads _thread = new(1);
 
     public void Dispose()
     {

@@ -2,6 +2,7 @@ using InvFusion.Data;
 using InvFusion.Models;
 using InvFusion.Tests.Distributed;
 using InvFusion.Tests.Models;
+using InvFusion.Tests.Runtime;
 using InvFusion.Training;
 using Xunit;
 using static TorchSharp.torch;
@@ -20,7 +21,7 @@ public class RankPartTests
     [InlineData("random-matrix:rows=8", false, 3)] // drawn by place in the pass
     public void Gradients_of_parts_add_up(string family, bool shared, int ranks)
     {
-        using var oneThread = new SingleThread();
+        using var oneThread = new TorchThreads(1);
         var network = TestNetworks.Configuration with { Dropout = 0 };
         var options = TestRuns.Options with { Network = network, Degradations = [family], SharedDegradations = shared, Batch = 5 };
         var (whole, loss) = Gradients(options, ranks: 1);

@@ -11,7 +11,7 @@ namespace InvFusion.Tests.Training;
 public sealed class ResumeTests : IDisposable
 {
     private readonly TemporaryFolder _folder = new();
-    private readonly SingleThread _thread = new();
+    private readonly TorchThreads _thread = new(1);
 
     public void Dispose()
     {

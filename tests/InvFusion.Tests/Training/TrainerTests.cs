@@ -15,7 +15,7 @@ public sealed class TrainerTests : IDisposable
 {
     private readonly TemporaryFolder _folder = new();
 
-    private readonly SingleThread _thread = new(); // threads that wait for each other on a busy machine take minutes
+    private readonly TorchThreads _thread = new(1); // threads that wait for each other on a busy machine take minutes
 
     public void Dispose()
     {

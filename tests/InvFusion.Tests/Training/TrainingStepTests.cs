@@ -13,7 +13,7 @@ namespace InvFusion.Tests.Training;
 [Collection(TorchTests.Collection), NoTensorLeaks]
 public sealed class TrainingStepTests : IDisposable
 {
-    private readonly SingleThread _thread = new();
+    private readonly TorchThreads _thread = new(1);
 
     public void Dispose() => _thread.Dispose();
 

@@ -7,6 +7,9 @@ namespace InvFusion.Ops.Kernels;
 /// <summary>Transposition in registers.</summary>
 internal static unsafe class AvxTranspose
 {
+    /// <summary>Rows and columns of a block.</summary>
+    public const int Side = 8;
+
     /// <summary>Rows of an 8×8 block become columns; needs AVX.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void EightByEight(float* from, long fromStride, float* to, long toStride)

@@ -6,10 +6,8 @@ namespace InvFusion.Ops.Kernels;
 /// <param name="grid">Sizes of the tokens; images are a multiple of eight wide.</param>
 internal readonly unsafe struct FeatureLines(FeatureGrid grid)
 {
-    private const int Side = 8;
-
     /// <summary>m·C rounded up: lines that are written and read, the last of them without a meaning.</summary>
-    public int Padded => (grid.Features * grid.Channels + Side - 1) / Side * Side;
+    public int Padded => (grid.Features * grid.Channels + AvxTranspose.Side - 1) / AvxTranspose.Side * AvxTranspose.Side;
 
     /// <summary>Numbers of all lines; as many are needed as room to work.</summary>
     public int Size => Padded * grid.Width;
@@ -26,8 +24,8 @@ internal readonly unsafe struct FeatureLines(FeatureGrid grid)
         var from = First(tokens, sample, line);
         for (var x = 0; x < grid.Width; x++)
             Copy(from + Offset(x, pixel), room + x * padded, pixel);
-        for (var x = 0; x < grid.Width; x += Side)
-        for (var i = 0; i < padded; i += Side)
+        for (var x = 0; x < grid.Width; x += AvxTranspose.Side)
+        for (var i = 0; i < padded; i += AvxTranspose.Side)
             AvxTranspose.EightByEight(room + x * padded + i, padded, to + i * grid.Width + x, grid.Width);
     }
 
@@ -40,8 +38,8 @@ internal readonly unsafe struct FeatureLines(FeatureGrid grid)
     public void Fold(float* from, int sample, int line, float* tokens, float* room)
     {
         var (pixel, padded) = (grid.Features * grid.Channels, Padded);
-        for (var x = 0; x < grid.Width; x += Side)
-        for (var i = 0; i < padded; i += Side)
+        for (var x = 0; x < grid.Width; x += AvxTranspose.Side)
+        for (var i = 0; i < padded; i += AvxTranspose.Side)
             AvxTranspose.EightByEight(from + i * grid.Width + x, grid.Width, room + x * padded + i, padded);
         var to = First(tokens, sample, line);
         for (var x = 0; x < grid.Width; x++)

@@ -78,8 +78,6 @@ internal static unsafe class PackedAttention
     private readonly struct Ordering<T>(HeadTurns turns, HeadProjections from, Heads<T> to) : IRangeWork
         where T : unmanaged, ILane<T>
     {
-        private const int Side = 8;
-
         public void Run(int start, int end)
         {
             for (var piece = start; piece < end; piece++)
@@ -112,8 +110,8 @@ internal static unsafe class PackedAttention
             var turned = stackalloc T[Block * AttentionRows.MostChannels];
             var steps = to.Shape.HeadWidth / ProductTile<T>.Depth;
             rows.Turned(group.Key, group.KeyRest, sample, head, first, Block, turned);
-            for (var key = 0; key < Block; key += Side)
-            for (var step = 0; step < steps; step += Side)
+            for (var key = 0; key < Block; key += AvxTranspose.Side)
+            for (var step = 0; step < steps; step += AvxTranspose.Side)
                 AvxTranspose.EightByEight((float*)turned + key * steps + step, steps, (float*)panel + step * Block + key, Block);
         }
 

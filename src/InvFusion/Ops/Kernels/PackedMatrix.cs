@@ -85,7 +85,7 @@ internal sealed unsafe class PackedMatrix : IDisposable
 
         private void Down(float* from, long stride, int matrix, int line, int first)
         {
-            for (var o = 0; o < panels.Measurements; o += PanelPacking<T>.Side)
+            for (var o = 0; o < panels.Measurements; o += AvxTranspose.Side)
             {
                 var (panel, column) = Math.DivRem(o, ProductTile.Columns);
                 var to = panels.Down(matrix, line, panel) + first * ProductTile.Columns + column * ProductTile<T>.Depth;

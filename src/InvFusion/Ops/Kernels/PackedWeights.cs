@@ -67,7 +67,7 @@ internal static unsafe class PackedWeights
         public void Run(int start, int end)
         {
             for (var panel = start; panel < end; panel++)
-            for (var column = 0; column < ProductTile.Columns; column += PanelPacking<T>.Side)
+            for (var column = 0; column < ProductTile.Columns; column += AvxTranspose.Side)
             for (var input = 0; input < inputs; input += Lanes.Width)
             {
                 var to = packed + ((long)panel * inputs + input) * ProductTile.Columns + column * ProductTile<T>.Depth;

@@ -8,9 +8,6 @@ namespace InvFusion.Ops.Kernels;
 internal static unsafe class PanelPacking<T>
     where T : unmanaged, ILane<T>
 {
-    /// <summary>Rows that become columns at a time.</summary>
-    public const int Side = 8;
-
     /// <summary>Sixteen numbers of each of eight rows become sixteen rows of eight columns.</summary>
     /// <param name="from">The first row, of float32.</param>
     /// <param name="stride">From a row to the next.</param>
@@ -20,10 +17,10 @@ internal static unsafe class PanelPacking<T>
     {
         // What a step takes of a row moves as the float that its bits would be.
         var steps = Lanes.Width / ProductTile<T>.Depth;
-        var rows = stackalloc float[Side * Lanes.Width];
-        for (var i = 0; i < Side; i++)
+        var rows = stackalloc float[AvxTranspose.Side * Lanes.Width];
+        for (var i = 0; i < AvxTranspose.Side; i++)
             T.Store((T*)(rows + i * steps), Vector512.Load(from + i * stride));
-        for (var step = 0; step < steps; step += Side)
+        for (var step = 0; step < steps; step += AvxTranspose.Side)
             AvxTranspose.EightByEight(rows + step, steps, (float*)to + step * ProductTile.Columns, ProductTile.Columns);
     }
 
