@@ -7,15 +7,24 @@ namespace InvFusion.Training;
 /// <summary>Adam (Kingma and Ba, 2015) and the moving average of the weights in one pass over flat memory; NaN and infinite gradients count as 0.</summary>
 public sealed class FlatAdam : IDisposable
 {
-    private const double Beta1 = 0.9;
-    private const double Beta2 = 0.99;
-    private const double Epsilon = 1e-8;
+    private const int Block = 1 << 16;
     private readonly FlatParameters _parameters;
+    private readonly OptimizerOptions _options;
+    private readonly IReadOnlyList<FlatRange> _ranges;
+    private readonly FlatRange[] _blocks;
 
-    /// <summary>Creates the optimizer; the average starts at the weights.</summary>
+    /// <summary>Creates the optimizer of all parameters with the usual constants; the average starts at the weights.</summary>
     public FlatAdam(FlatParameters parameters)
+        : this(parameters, new(), FlatRange.Divide((int)parameters.Values.NumberOfElements, [])) { }
+
+    /// <summary>Creates the optimizer of some ranges; moments and average are there for all.</summary>
+    /// <param name="parameters">Weights and gradients.</param>
+    /// <param name="options">Constants; weight decay is that of the ranges of matrices.</param>
+    /// <param name="ranges">What it optimizes.</param>
+    internal FlatAdam(FlatParameters parameters, OptimizerOptions options, IReadOnlyList<FlatRange> ranges)
     {
-        _parameters = parameters;
+        (_parameters, _options, _ranges) = (parameters, options, ranges);
+        _blocks = [.. ranges.SelectMany(Blocks)];
         FirstMoment = zeros_like(parameters.Values).DetachFromDisposeScope();
         SecondMoment = zeros_like(parameters.Values).DetachFromDisposeScope();
         Average = parameters.Values.clone().DetachFromDisposeScope();
@@ -43,7 +52,18 @@ public sealed class FlatAdam : IDisposable
         return _parameters.Values.device.type == TorchSharp.DeviceType.CPU ? StepFused(scalars) : StepPlain(scalars);
     }
 
-    private readonly record struct Scalars(float Rate, float RootScale, float AverageWeight);
+    // Keep: what a weight of a matrix is multiplied by before the step.
+    private readonly record struct Scalars(
+        float Rate,
+        float RootScale,
+        float AverageWeight,
+        float Keep,
+        float Beta1,
+        float NewInFirst,
+        float Beta2,
+        float NewInSecond,
+        float Epsilon
+    );
 
     /// <summary>The plain form, for any device; the fused form is tested against it.</summary>
     internal long StepPlain(double learningRate, double averageBeta) => StepPlain(NextScalars(learningRate, averageBeta));
@@ -52,33 +72,58 @@ public sealed class FlatAdam : IDisposable
     private Scalars NextScalars(double learningRate, double averageBeta)
     {
         Steps++;
+        var o = _options;
         return new(
-            (float)(learningRate / (1 - Math.Pow(Beta1, Steps))),
-            (float)(1 / Math.Sqrt(1 - Math.Pow(Beta2, Steps))),
-            (float)(1 - averageBeta)
+            (float)(learningRate / (1 - Math.Pow(o.Beta1, Steps))),
+            (float)(1 / Math.Sqrt(1 - Math.Pow(o.Beta2, Steps))),
+            (float)(1 - averageBeta),
+            (float)(1 - learningRate * o.WeightDecay),
+            (float)o.Beta1,
+            (float)(1 - o.Beta1),
+            (float)o.Beta2,
+            (float)(1 - o.Beta2),
+            (float)o.Epsilon
         );
     }
 
-    private long StepPlain(Scalars s)
+    private static IEnumerable<FlatRange> Blocks(FlatRange range)
+    {
+        for (var at = 0; at < range.Length; at += Block)
+            yield return range with
+            {
+                Start = range.Start + at,
+                Length = Math.Min(Block, range.Length - at),
+            };
+    }
+
+    private long StepPlain(Scalars s) => _ranges.Sum(range => StepPlain(range, s));
+
+    private long StepPlain(FlatRange range, Scalars s)
     {
         using var noGrad = no_grad();
         using var scope = NewDisposeScope();
-        var g = _parameters.Gradients;
+        Tensor p = Part(_parameters.Values),
+            g = Part(_parameters.Gradients),
+            m = Part(FirstMoment),
+            v = Part(SecondMoment);
         var bad = g.NumberOfElements - g.isfinite().sum().to_type(ScalarType.Int64).item<long>();
         g.nan_to_num_(0, 0, 0);
-        FirstMoment.mul_(Beta1).add_(g, alpha: 1 - Beta1);
-        SecondMoment.mul_(Beta2).addcmul_(g, g, value: 1 - Beta2);
-        var denominator = SecondMoment.sqrt().mul_(s.RootScale).add_(Epsilon);
-        _parameters.Values.addcdiv_(FirstMoment, denominator, value: -s.Rate);
-        Average.add_(_parameters.Values - Average, alpha: s.AverageWeight);
+        m.mul_(_options.Beta1).add_(g, alpha: 1 - _options.Beta1);
+        v.mul_(_options.Beta2).addcmul_(g, g, value: 1 - _options.Beta2);
+        var denominator = v.sqrt().mul_(s.RootScale).add_(_options.Epsilon);
+        if (range.Matrices && s.Keep != 1)
+            p.mul_(s.Keep);
+        p.addcdiv_(m, denominator, value: -s.Rate);
+        var average = Part(Average);
+        average.add_(p - average, alpha: s.AverageWeight);
         g.zero_();
         return bad;
+
+        Tensor Part(Tensor flat) => flat.narrow(0, range.Start, range.Length);
     }
 
     private unsafe long StepFused(Scalars s)
     {
-        const int Block = 1 << 16;
-        var length = (int)_parameters.Values.NumberOfElements;
         float* p = Pointer(_parameters.Values),
             g = Pointer(_parameters.Gradients),
             m = Pointer(FirstMoment),
@@ -87,19 +132,18 @@ public sealed class FlatAdam : IDisposable
         long bad = 0;
         Parallel.For(
             0,
-            (length + Block - 1) / Block,
+            _blocks.Length,
             new ParallelOptions { MaxDegreeOfParallelism = get_num_threads() },
             block =>
             {
-                int start = block * Block,
-                    count = Math.Min(Block, length - start);
+                var (start, count, matrices) = _blocks[block];
                 var found = StepBlock(
                     new(p + start, count),
                     new(g + start, count),
                     new(m + start, count),
                     new(v + start, count),
                     new(a + start, count),
-                    s
+                    matrices ? s : s with { Keep = 1 }
                 );
                 if (found > 0)
                     Interlocked.Add(ref bad, found);
@@ -120,10 +164,10 @@ public sealed class FlatAdam : IDisposable
             if (!Vector.EqualsAll(finite, Vector<int>.AllBitsSet))
                 bad += Vector<float>.Count + Vector.Sum(finite);
             gradient = Vector.ConditionalSelect(finite, gradient, Vector<float>.Zero);
-            var first = (float)Beta1 * new Vector<float>(m[i..]) + (float)(1 - Beta1) * gradient;
-            var second = (float)Beta2 * new Vector<float>(v[i..]) + (float)(1 - Beta2) * gradient * gradient;
-            var step = s.Rate * first / (Vector.SquareRoot(second) * s.RootScale + new Vector<float>((float)Epsilon));
-            var weight = new Vector<float>(p[i..]) - step;
+            var first = s.Beta1 * new Vector<float>(m[i..]) + s.NewInFirst * gradient;
+            var second = s.Beta2 * new Vector<float>(v[i..]) + s.NewInSecond * gradient * gradient;
+            var step = s.Rate * first / (Vector.SquareRoot(second) * s.RootScale + new Vector<float>(s.Epsilon));
+            var weight = s.Keep * new Vector<float>(p[i..]) - step; // a product with 1 changes no bit
             var average = new Vector<float>(a[i..]);
             first.CopyTo(m[i..]);
             second.CopyTo(v[i..]);
@@ -136,9 +180,9 @@ public sealed class FlatAdam : IDisposable
             var finite = float.IsFinite(g[i]);
             bad += finite ? 0 : 1;
             var gradient = finite ? g[i] : 0;
-            m[i] = (float)Beta1 * m[i] + (float)(1 - Beta1) * gradient;
-            v[i] = (float)Beta2 * v[i] + (float)(1 - Beta2) * gradient * gradient;
-            p[i] -= s.Rate * m[i] / (MathF.Sqrt(v[i]) * s.RootScale + (float)Epsilon);
+            m[i] = s.Beta1 * m[i] + s.NewInFirst * gradient;
+            v[i] = s.Beta2 * v[i] + s.NewInSecond * gradient * gradient;
+            p[i] = s.Keep * p[i] - s.Rate * m[i] / (MathF.Sqrt(v[i]) * s.RootScale + s.Epsilon);
             a[i] += s.AverageWeight * (p[i] - a[i]);
             g[i] = 0;
         }

@@ -37,6 +37,9 @@ public sealed class FlatParameters : IDisposable
     /// <summary>All gradients, <c>[N]</c> float32; the backward pass adds to them.</summary>
     public Tensor Gradients { get; }
 
+    /// <summary>Where each parameter is in the flat tensors, in their order.</summary>
+    public IEnumerable<(string Name, long Offset, long[] Shape)> Layout => _entries.Select(e => (e.Name, e.Offset, e.Parameter.shape));
+
     /// <summary>The parts of a flat tensor of this layout by parameter name; the views belong to the caller's scope.</summary>
     public IEnumerable<KeyValuePair<string, Tensor>> Named(Tensor flat) =>
         _entries.Select(e => KeyValuePair.Create(e.Name, View(flat, e.Parameter, e.Offset)));

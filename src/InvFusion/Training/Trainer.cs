@@ -27,7 +27,7 @@ public sealed class Trainer : IDisposable
     private readonly IImageSet _images;
     private readonly PreconditionedNetwork _network;
     private readonly FlatParameters _parameters;
-    private readonly FlatAdam _adam;
+    private readonly FlatOptimizer _optimizer;
     private readonly PowerAverages _averages;
     private readonly StatsFile _stats;
     private readonly TrainingRanks _ranks;
@@ -59,7 +59,8 @@ public sealed class Trainer : IDisposable
         TrainingFit.Require(options, images);
         options = options with { Network = options.Network with { Latents = images.Latents } };
         options.Validate();
-        _ranks = new(ranks ?? new SingleProcess(), options);
+        ranks ??= new SingleProcess();
+        _ranks = new(ranks, options);
         (_options, _folder, _images) = (options, folder, images);
         var n = options.Network;
         manual_seed(new RandomStream(options.Seed, 0).NextSeed());
@@ -70,7 +71,7 @@ public sealed class Trainer : IDisposable
         _parameters = new(_network);
         if (options.WarmStart is { } start && _ranks.IsFirst)
             WarmStart.Load(_network, start);
-        _adam = new(_parameters);
+        _optimizer = new(_parameters, options.Optimizer, _network.ComputeType, ranks);
         _averages = new(_parameters, options.PowerEma.Stds);
         _stats = new(Path.Combine(folder, "stats.jsonl"));
         try
@@ -79,7 +80,7 @@ public sealed class Trainer : IDisposable
                 _codec = LatentCodec.Open(options.Autoencoder!, latents, device);
             if (_ranks.IsFirst)
                 Resume(warn);
-            (_seen, _earlierSeconds) = _ranks.ShareState(_network, _adam, _averages, _seen, _earlierSeconds);
+            (_seen, _earlierSeconds) = _ranks.ShareState(_network, _optimizer, _averages, _seen, _earlierSeconds);
             _saved = _ranks.Any(_saved >= 0) ? _seen : -1;
         }
         catch
@@ -149,7 +150,7 @@ public sealed class Trainer : IDisposable
             var rate = _options.LearningRate.OfStep(_seen, _options.StepImages, _options.Images);
             _seen += _options.StepImages;
             var beta = _options.Ema.Beta(_seen, _options.StepImages);
-            window.Skipped += _adam.Step(rate, beta);
+            window.Skipped += _optimizer.Step(rate, beta);
             _averages.Update(_seen, _options.StepImages);
             RequireFolder();
             if (diverged >= Patience)
@@ -183,7 +184,7 @@ public sealed class Trainer : IDisposable
 
     /// <summary>Writes the averaged weights as a network file.</summary>
     public void SaveAverage(string path) =>
-        SaveNetwork(path, _adam.Average, new() { ["invfusion.images"] = _seen.ToString(CultureInfo.InvariantCulture) });
+        SaveNetwork(path, _optimizer.Average, new() { ["invfusion.images"] = _seen.ToString(CultureInfo.InvariantCulture) });
 
     private void SaveSnapshots()
     {
@@ -205,7 +206,7 @@ public sealed class Trainer : IDisposable
     {
         using var noGrad = no_grad();
         using var current = _parameters.Values.clone();
-        _parameters.Values.copy_(_adam.Average);
+        _parameters.Values.copy_(_optimizer.Average);
         try
         {
             var grid = new SampleGrid(_network, _options, _images, _codec).Draw($"{_seen} images");
@@ -240,12 +241,19 @@ public sealed class Trainer : IDisposable
 
     private void SaveCheckpoint(double seconds)
     {
-        _ranks.RequireEqual(_parameters.Values, _adam.Average, _seen);
+        _ranks.RequireEqual(_parameters.Values, _optimizer.Average, _seen);
         _saved = _seen;
         if (!_ranks.IsFirst)
             return;
         RequireFolder();
-        TrainingCheckpoint.Save(TrainingCheckpoint.PathOf(_folder, _seen), _network, _adam, _averages, _seen, _earlierSeconds + seconds);
+        TrainingCheckpoint.Save(
+            TrainingCheckpoint.PathOf(_folder, _seen),
+            _network,
+            _optimizer,
+            _averages,
+            _seen,
+            _earlierSeconds + seconds
+        );
         SaveAverage(Path.Combine(_folder, AverageFile));
         TrainingCheckpoint.Prune(_folder, _options.KeepCheckpoints);
         if (_seen > 0)
@@ -271,7 +279,7 @@ public sealed class Trainer : IDisposable
         {
             try
             {
-                (_seen, _earlierSeconds) = TrainingCheckpoint.Load(checkpoint, _network, _adam, _averages);
+                (_seen, _earlierSeconds) = TrainingCheckpoint.Load(checkpoint, _network, _optimizer, _averages);
                 break;
             }
             catch (DataFormatException e)
@@ -297,7 +305,7 @@ public sealed class Trainer : IDisposable
     {
         _codec?.Dispose();
         _averages.Dispose();
-        _adam.Dispose();
+        _optimizer.Dispose();
         _parameters.Dispose();
         _network.Dispose();
     }

@@ -11,12 +11,13 @@ namespace InvFusion.Training;
 
 /// <summary>
 /// The whole state of a run in one safetensors file with a checksum: weights and buffers by name, moments and average flat. Random numbers need no state: they
-/// derive from the seed and the image counter.
+/// derive from the seed and the image counter. With Muon its momentum is in <c>adam/first</c>, in the places of its matrices, where <c>adam/second</c> is 0.
 /// </summary>
 internal static class TrainingCheckpoint
 {
     private const string NetworkPrefix = "network/";
     private const string HeaderChecksumKey = "sha256.header";
+    private const string OptimizerKey = "optimizer";
     private const string Pattern = "state-*.safetensors";
 
     public static string PathOf(string folder, long images) => Path.Combine(folder, $"state-{images:D12}.safetensors");
@@ -25,35 +26,54 @@ internal static class TrainingCheckpoint
     public static string[] Find(string folder) =>
         Directory.Exists(folder) ? [.. Directory.GetFiles(folder, Pattern).OrderDescending(StringComparer.Ordinal)] : [];
 
-    public static void Save(string path, PreconditionedNetwork network, FlatAdam adam, PowerAverages averages, long images, double seconds)
+    public static void Save(
+        string path,
+        PreconditionedNetwork network,
+        FlatOptimizer optimizer,
+        PowerAverages averages,
+        long images,
+        double seconds
+    )
     {
-        var tensors = Contents(network, adam, averages).ToArray();
+        var tensors = Contents(network, optimizer, averages).ToArray();
         var metadata = new Dictionary<string, string>
         {
             [NetworkFile.ConfigurationKey] = network.Configuration.ToJson(),
             ["images"] = images.ToString(CultureInfo.InvariantCulture),
-            ["steps"] = adam.Steps.ToString(CultureInfo.InvariantCulture),
+            ["steps"] = optimizer.Steps.ToString(CultureInfo.InvariantCulture),
             ["seconds"] = seconds.ToString("R", CultureInfo.InvariantCulture),
             ["sha256"] = Checksum(tensors.Select(t => (t.Key, Bytes: t.Value))),
         };
+        if (optimizer.Kind != OptimizerKind.Adam)
+            metadata[OptimizerKey] = optimizer.Kind.ToString(); // Adam's states are those of the versions that had no other
         metadata[HeaderChecksumKey] = HeaderChecksum(metadata, tensors.Select(t => (t.Key, ElementType.F32, t.Value.shape)));
         SafetensorsWriter.Write(path, [.. tensors.Select(t => NetworkFile.ToWrite(t.Key, t.Value))], metadata);
     }
 
     /// <summary>Restores network and optimizer.</summary>
     /// <exception cref="DataFormatException">The file is torn.</exception>
-    /// <exception cref="ConfigurationException">It belongs to another network.</exception>
-    public static (long Images, double Seconds) Load(string path, PreconditionedNetwork network, FlatAdam adam, PowerAverages averages)
+    /// <exception cref="ConfigurationException">It belongs to another network or optimizer.</exception>
+    public static (long Images, double Seconds) Load(
+        string path,
+        PreconditionedNetwork network,
+        FlatOptimizer optimizer,
+        PowerAverages averages
+    )
     {
         using var file = SafetensorsFile.Open(path);
         Verify(file, path);
         if (NetworkFile.ReadConfiguration(file, path).ToJson() != network.Configuration.ToJson())
             throw new ConfigurationException($"{path}: is the state of another network; start in a new folder");
+        var kind = file.Metadata.GetValueOrDefault(OptimizerKey, nameof(OptimizerKind.Adam));
+        if (kind != optimizer.Kind.ToString())
+            throw new ConfigurationException(
+                $"{path}: is the state of a run with {kind}, and optimizer.kind is {optimizer.Kind}; set it to {kind}, or start in a new folder with warmStart"
+            );
         long images = long.Parse(file.Metadata["images"], CultureInfo.InvariantCulture),
             steps = long.Parse(file.Metadata["steps"], CultureInfo.InvariantCulture);
         var seconds = double.Parse(file.Metadata["seconds"], CultureInfo.InvariantCulture);
         NetworkFile.CopyInto(network, file, path, NetworkPrefix);
-        foreach (var (name, flat) in Flat(adam, averages))
+        foreach (var (name, flat) in Flat(optimizer, averages))
         {
             if (!file.Tensors.ContainsKey(name))
                 throw new ConfigurationException($"{path}: has no '{name}'; the run was started without it, start in a new folder");
@@ -64,7 +84,7 @@ internal static class TrainingCheckpoint
                 );
             flat.copy_(source);
         }
-        adam.Steps = steps;
+        optimizer.Steps = steps;
         return (images, seconds);
     }
 
@@ -108,15 +128,15 @@ internal static class TrainingCheckpoint
     /// <summary>Every tensor of a state by name.</summary>
     public static IEnumerable<KeyValuePair<string, Tensor>> Contents(
         PreconditionedNetwork network,
-        FlatAdam adam,
+        FlatOptimizer optimizer,
         PowerAverages averages
-    ) => network.state_dict().Select(p => KeyValuePair.Create(NetworkPrefix + p.Key, p.Value)).Concat(Flat(adam, averages));
+    ) => network.state_dict().Select(p => KeyValuePair.Create(NetworkPrefix + p.Key, p.Value)).Concat(Flat(optimizer, averages));
 
-    private static IEnumerable<KeyValuePair<string, Tensor>> Flat(FlatAdam adam, PowerAverages averages) =>
+    private static IEnumerable<KeyValuePair<string, Tensor>> Flat(FlatOptimizer optimizer, PowerAverages averages) =>
         [
-            new("adam/first", adam.FirstMoment),
-            new("adam/second", adam.SecondMoment),
-            new("ema", adam.Average),
+            new("adam/first", optimizer.FirstMoment),
+            new("adam/second", optimizer.SecondMoment),
+            new("ema", optimizer.Average),
             .. averages.Tracked.Select(a => KeyValuePair.Create(string.Create(CultureInfo.InvariantCulture, $"ema/{a.Std:R}"), a.Weights)),
         ];
 

@@ -52,6 +52,9 @@ public sealed record TrainingOptions
     /// <summary>The learning rate.</summary>
     public LearningRateSchedule LearningRate { get; init; } = new();
 
+    /// <summary>What makes steps of the gradients.</summary>
+    public OptimizerOptions Optimizer { get; init; } = new();
+
     /// <summary>The moving average, which is what is evaluated and released.</summary>
     public EmaSchedule Ema { get; init; } = new();
 
@@ -140,6 +143,7 @@ public sealed record TrainingOptions
         NotNegative(LearningRate.ReferenceBatches, "learningRate.referenceBatches");
         NotNegative(LearningRate.RampUpImages, "learningRate.rampUpImages");
         NotNegative(LearningRate.CoolDownImages, "learningRate.coolDownImages");
+        Optimizer.Validate(source);
         NotNegative(Ema.RampUpRatio, "ema.rampUpRatio");
         Require(Ema.HalfLifeImages > 0, "ema.halfLifeImages", $"is {Ema.HalfLifeImages}; it must be positive");
         foreach (var std in PowerEma.Stds)

@@ -65,7 +65,7 @@ internal sealed class TrainingRanks
     /// <returns>Images seen and seconds of rank 0.</returns>
     public (long Seen, double Seconds) ShareState(
         PreconditionedNetwork network,
-        FlatAdam adam,
+        FlatOptimizer optimizer,
         PowerAverages averages,
         long seen,
         double seconds
@@ -73,12 +73,12 @@ internal sealed class TrainingRanks
     {
         if (_ranks.Size == 1)
             return (seen, seconds);
-        Span<long> numbers = [seen, adam.Steps, BitConverter.DoubleToInt64Bits(seconds)];
+        Span<long> numbers = [seen, optimizer.Steps, BitConverter.DoubleToInt64Bits(seconds)];
         _ranks.Broadcast(MemoryMarshal.AsBytes(numbers));
-        adam.Steps = numbers[1];
+        optimizer.Steps = numbers[1];
         using var noGrad = no_grad();
         using var scope = NewDisposeScope();
-        foreach (var (_, tensor) in TrainingCheckpoint.Contents(network, adam, averages))
+        foreach (var (_, tensor) in TrainingCheckpoint.Contents(network, optimizer, averages))
             _ranks.Broadcast(tensor);
         return (numbers[0], BitConverter.Int64BitsToDouble(numbers[2]));
     }

@@ -1,5 +1,6 @@
 using System.Runtime.ExceptionServices;
 using InvFusion.Distributed;
+using InvFusion.Runtime;
 using static TorchSharp.torch;
 
 namespace InvFusion.Tests.Distributed;
@@ -50,7 +51,16 @@ internal sealed class ThreadedRanks : IDisposable
         public int LocalSize => size;
         public ProcessorShare Processors => new(1, 1);
 
-        public void Sum(Tensor values) => throw new NotSupportedException("threads share libtorch's state");
+        public void Sum(Tensor values)
+        {
+            using var noGrad = no_grad();
+            var sum = new float[values.NumberOfElements];
+            foreach (var part in Exchange(TensorMemory.Numbers<float>(values)))
+                for (var i = 0; i < sum.Length; i++)
+                    sum[i] += part[i];
+            using var source = tensor(sum);
+            values.copy_(source);
+        }
 
         public void Broadcast(Tensor values) => throw new NotSupportedException("threads share libtorch's state");
 

@@ -51,6 +51,38 @@ public class FlatAdamTests
         Assert.Equal(average, pair.Adam.Average[1].item<float>(), 1e-6);
     }
 
+    // The states of runs that were made before there was a choice of optimizers hold these bits.
+    [Theory, InlineData(7), InlineData(65537)]
+    public void Steps_have_the_bits_of_the_formula_in_float32(int length)
+    {
+        using var scope = NewDisposeScope();
+        using var pair = new Pair(length);
+        var p = TensorAssert.Values(pair.Parameters.Values);
+        float[] a = [.. p],
+            m = new float[length],
+            v = new float[length];
+        for (var t = 1; t <= 4; t++)
+        {
+            var gradients = randn(length);
+            var g = TensorAssert.Values(gradients);
+            pair.Parameters.Gradients.copy_(gradients);
+            pair.Adam.Step(0.01, 0.9);
+            float rate = (float)(0.01 / (1 - Math.Pow(0.9, t))),
+                root = (float)(1 / Math.Sqrt(1 - Math.Pow(0.99, t)));
+            for (var i = 0; i < length; i++)
+            {
+                m[i] = 0.9f * m[i] + (float)(1 - 0.9) * g[i];
+                v[i] = 0.99f * v[i] + (float)(1 - 0.99) * g[i] * g[i];
+                p[i] -= rate * m[i] / (MathF.Sqrt(v[i]) * root + 1e-8f);
+                a[i] += (float)(1 - 0.9) * (p[i] - a[i]);
+            }
+        }
+        Assert.Equal(p, TensorAssert.Values(pair.Parameters.Values));
+        Assert.Equal(a, TensorAssert.Values(pair.Adam.Average));
+        Assert.Equal(m, TensorAssert.Values(pair.Adam.FirstMoment));
+        Assert.Equal(v, TensorAssert.Values(pair.Adam.SecondMoment));
+    }
+
     [Theory, InlineData(21, 0, 20), InlineData(21, 3, 17), InlineData(65539, 65538, 9), InlineData(8, 0, 7)]
     public void Gradients_that_are_no_numbers_are_counted_and_count_as_zero(int length, params int[] bad)
     {

@@ -1,3 +1,5 @@
+using System.Text.Json.Nodes;
+using InvFusion.Formats.Safetensors;
 using InvFusion.Models;
 using InvFusion.Testing;
 using InvFusion.Tests.Diffusion;
@@ -66,6 +68,13 @@ public sealed class ResumeTests : IDisposable
                     }
                 },
                 { "edm, as the public code draws", all with { SharedDegradations = true } },
+                {
+                    "edm, Muon",
+                    all with
+                    {
+                        Optimizer = new() { Kind = OptimizerKind.Muon, WeightDecay = 0.1 },
+                    }
+                },
                 { "edm, layers computed anew", all with { GradientCheckpointing = true } },
             };
             // Every loss of every kind that it is defined for, with classes and without.
@@ -164,6 +173,35 @@ public sealed class ResumeTests : IDisposable
         var error = Assert.Throws<ConfigurationException>(() => TestRuns.Run(TestRuns.Options with { Seed = 8 }, A));
         Assert.Contains("seed: 7, now 8", error.Message);
         Assert.Equal(options, File.ReadAllText(Path.Combine(A, "options.json")));
+    }
+
+    [Fact]
+    public void Options_of_a_version_without_a_choice_of_optimizers_resume_to_the_bit()
+    {
+        TestRuns.Run(TestRuns.Options, A);
+        TestRuns.Run(TestRuns.Options with { Images = 16 }, B);
+        var path = Path.Combine(B, "options.json");
+        var options = JsonNode.Parse(File.ReadAllText(path))!.AsObject();
+        Assert.True(options.Remove("optimizer"));
+        File.WriteAllText(path, options.ToJsonString());
+        using (var state = SafetensorsFile.Open(TestRuns.Checkpoints(B)[0]))
+            Assert.DoesNotContain("optimizer", state.Metadata.Keys); // nor do their states name one
+        TestRuns.Run(TestRuns.Options, B);
+        AssertSame();
+    }
+
+    [Theory, InlineData(OptimizerKind.Adam, OptimizerKind.Muon), InlineData(OptimizerKind.Muon, OptimizerKind.Adam)]
+    public void A_state_of_another_optimizer_is_refused(OptimizerKind before, OptimizerKind now)
+    {
+        var options = TestRuns.Options with { Images = 4 };
+        TestRuns.Run(options with { Optimizer = new() { Kind = before } }, A);
+        var other = options with { Optimizer = new() { Kind = now } };
+        var error = Assert.Throws<ConfigurationException>(() => TestRuns.Run(other, A));
+        Assert.Contains($"optimizer.kind: \"{before}\", now \"{now}\"", error.Message);
+        File.Delete(Path.Combine(A, "options.json"));
+        error = Assert.Throws<ConfigurationException>(() => TestRuns.Run(other, A));
+        Assert.StartsWith(TestRuns.Checkpoints(A)[0], error.Message);
+        Assert.Contains($"of a run with {before}, and optimizer.kind is {now}", error.Message);
     }
 
     public static TheoryData<string> Damages => ["truncated", "empty", "weights", "images", "names"];

@@ -55,8 +55,8 @@ public sealed class TrainerTests : IDisposable
         Assert.Single(counts.Distinct());
     }
 
-    [Fact]
-    public void The_loss_goes_down()
+    [Theory, InlineData(OptimizerKind.Adam), InlineData(OptimizerKind.Muon)]
+    public void The_loss_goes_down(OptimizerKind optimizer)
     {
         using var images = new GeneratedSet(count: 4);
         var losses = new List<double>();
@@ -68,6 +68,7 @@ public sealed class TrainerTests : IDisposable
             StatusImages = 4,
             CheckpointImages = 10_000,
             LearningRate = new() { Rate = 5e-3, RampUpImages = 20 },
+            Optimizer = new() { Kind = optimizer },
         };
         using (var trainer = new Trainer(options, _folder.Root, images))
             trainer.Run(new TestRuns.Watcher(status => losses.Add(status.Loss)));

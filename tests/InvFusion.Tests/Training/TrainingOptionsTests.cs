@@ -22,9 +22,11 @@ public class TrainingOptionsTests
             SharedDegradations = true,
             Seed = ulong.MaxValue,
             Degradations = ["sr", "box"],
+            Optimizer = new() { Kind = OptimizerKind.Muon, MuonRate = 0.5 },
         };
         var read = TrainingOptions.FromJson(options.ToJson(), "test");
         Assert.Equal(options.ToJson(), read.ToJson());
+        Assert.Equal(options.Optimizer, read.Optimizer);
         Assert.Equal((options.Loss, options.Ema, options.LearningRate, options.Seed), (read.Loss, read.Ema, read.LearningRate, read.Seed));
     }
 
@@ -39,6 +41,10 @@ public class TrainingOptionsTests
             (read.Batch, read.Rounds, read.Images, read.Precision, read.HorizontalFlip, read.KeepCheckpoints)
         );
         Assert.Equal((-0.8, 2.0), (read.Loss.LogSigmaMean, read.Loss.LogSigmaStd));
+        Assert.Equal(
+            (OptimizerKind.Adam, 0.9, 0.99, 1e-8, 0.0),
+            (read.Optimizer.Kind, read.Optimizer.Beta1, read.Optimizer.Beta2, read.Optimizer.Epsilon, read.Optimizer.WeightDecay)
+        );
         Assert.Equal((5e-5, 32768.0), (read.LearningRate.Rate, read.LearningRate.ReferenceBatches));
         Assert.Equal(7, read.Degradations.Count);
     }
@@ -62,6 +68,8 @@ public class TrainingOptionsTests
     [InlineData("""{"data": "x", "network": NET, "loss": {"mean": 1}}""", "mean")]
     [InlineData("""{"data": "x", "network": NET, "loss": null}""", "loss")]
     [InlineData("""{"data": "x", "network": NET, "loss": {"kind": "Elbo"}}""", "loss")]
+    [InlineData("""{"data": "x", "network": NET, "optimizer": {"kind": "Sgd"}}""", "optimizer")]
+    [InlineData("""{"data": "x", "network": NET, "optimizer": {"decay": 1}}""", "decay")]
     [InlineData("""{"data": "x", "network": NET, "degradations": null}""", "degradations")]
     [InlineData("""{"data": "x", "network": NET, "degradations": [null]}""", "degradations")]
     [InlineData("""{"data": "x", "network": NET, "batch": 1.5}""", "batch")]
@@ -96,6 +104,27 @@ public class TrainingOptionsTests
             { "loss.logSigmaStd", Options with { Loss = new() { LogSigmaStd = 0 } } },
             { "loss.logSigmaStd", Options with { Loss = new() { LogSigmaStd = double.PositiveInfinity } } },
             { "loss.logSigmaMean", Options with { Loss = new() { LogSigmaMean = double.NaN } } },
+            { "optimizer.kind", Options with { Optimizer = new() { Kind = (OptimizerKind)7 } } },
+            { "optimizer.beta1", Options with { Optimizer = new() { Beta1 = 1 } } },
+            { "optimizer.beta2", Options with { Optimizer = new() { Beta2 = double.NaN } } },
+            { "optimizer.epsilon", Options with { Optimizer = new() { Epsilon = 0 } } },
+            {
+                "optimizer.momentum",
+                Options with
+                {
+                    Optimizer = new() { Kind = OptimizerKind.Muon, Momentum = 1 },
+                }
+            },
+            { "optimizer.momentum", Options with { Optimizer = new() { Momentum = 0.9 } } },
+            {
+                "optimizer.muonRate",
+                Options with
+                {
+                    Optimizer = new() { Kind = OptimizerKind.Muon, MuonRate = 0 },
+                }
+            },
+            { "optimizer.muonRate", Options with { Optimizer = new() { MuonRate = 2 } } },
+            { "optimizer.weightDecay", Options with { Optimizer = new() { WeightDecay = -0.1 } } },
             { "powerEma.stds", Options with { PowerEma = new() { Stds = [0.05, 0.5] } } },
             { "powerEma.stds", Options with { PowerEma = new() { Stds = [0.05, 0.05] } } },
             { "powerEma.snapshotImages", Options with { PowerEma = new() { SnapshotImages = 0 } } },
@@ -168,6 +197,9 @@ public class TrainingOptionsTests
             // A value that occurs elsewhere in the file.
             { "rounds", Options with { Rounds = 1 } },
             { "powerEma.stds", Options with { PowerEma = new() { Stds = [0.1] } } },
+            { "optimizer.kind", Options with { Optimizer = new() { Kind = OptimizerKind.Muon } } },
+            { "optimizer.beta2", Options with { Optimizer = new() { Beta2 = 0.95 } } },
+            { "optimizer.weightDecay", Options with { Optimizer = new() { WeightDecay = 0.01 } } },
             { "augmentation", Options with { Augmentation = 0.1 } },
             { "mixedDegradations", Options with { MixedDegradations = true } },
             { "consistencyWeight", Options with { Loss = new() { ConsistencyWeight = 1 } } },
