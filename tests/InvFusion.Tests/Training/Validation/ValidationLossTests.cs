@@ -3,7 +3,6 @@ using InvFusion.Degradations;
 using InvFusion.Diffusion;
 using InvFusion.Models;
 using InvFusion.Tests.Diffusion;
-using InvFusion.Tests.Distributed;
 using InvFusion.Tests.Models;
 using InvFusion.Tests.Runtime;
 using InvFusion.Training;
@@ -19,7 +18,7 @@ public sealed class ValidationLossTests : IDisposable
 {
     private readonly TorchThreads _thread = new(1);
 
-    private static ValidationPlan Plan { get; } =
+    internal static ValidationPlan Plan { get; } =
         new()
         {
             Number = 5,
@@ -150,33 +149,6 @@ public sealed class ValidationLossTests : IDisposable
         }
     }
 
-    [Fact]
-    public void Ranks_share_the_images_and_all_get_the_values_of_one()
-    {
-        using var images = new GeneratedSet();
-        var plan = Plan with { Batch = 2 }; // three batches: one rank has one less
-        using var network = TestNetworks.Create(TestNetworks.Configuration);
-        var alone = new ValidationLoss(images, plan).Measure(network, LossKind.Edm)!;
-        var all = new ValidationValues[2];
-        PreconditionedNetwork[] networks =
-        [
-            TestNetworks.Create(TestNetworks.Configuration),
-            TestNetworks.Create(TestNetworks.Configuration),
-        ];
-        ThreadedRanks.Run(
-            2,
-            ranks => all[ranks.Rank] = new ValidationLoss(images, plan).Measure(networks[ranks.Rank], LossKind.Edm, ranks)!
-        );
-        AssertSame(alone, all[0]);
-        AssertSame(alone, all[1]);
-        ThreadedRanks.Run( // one is asked to stop: none waits for the other
-            2,
-            ranks => Assert.Null(new ValidationLoss(images, plan).Measure(networks[ranks.Rank], LossKind.Edm, ranks, () => ranks.Rank == 1))
-        );
-        foreach (var used in networks)
-            used.Dispose();
-    }
-
     [Theory, InlineData(LossKind.Mmse, 0), InlineData(LossKind.Nppc, 2)]
     public void A_network_of_the_mean_is_measured_at_its_own_level_alone(LossKind kind, int directions)
     {
@@ -237,7 +209,7 @@ public sealed class ValidationLossTests : IDisposable
         return seen!;
     }
 
-    private static void AssertSame(ValidationValues expected, ValidationValues actual)
+    internal static void AssertSame(ValidationValues expected, ValidationValues actual)
     {
         for (var d = 0; d < expected.Degradations.Count; d++)
         for (var k = 0; k < expected.Sigmas.Count; k++)
