@@ -27,6 +27,7 @@ internal static class BenchCommand
             Posterior(),
             DirectionBenchCommand.Create(),
             PrecisionBenchCommand.Create(),
+            ValidationBenchCommand.Create(),
             BenchDataCommand.Create(),
             BenchSpeedCommand.Create(),
         };

@@ -4,6 +4,7 @@ using InvFusion.Cli.Rendering;
 using InvFusion.Distributed;
 using InvFusion.Models;
 using InvFusion.Training;
+using InvFusion.Training.Validation;
 
 namespace InvFusion.Cli.Commands;
 
@@ -77,21 +78,25 @@ internal static class TrainCommand
             // Rank 0 reads them for all: it may be about to write the file that another would read.
             var run = TrainingOptions.FromJson(ranks.Text(() => Options(parsed, folder).ToJson()), "training options");
             using var set = ImageSets.Open(run.Data, run.Network);
+            using var heldOut = run.Validation is { } validation ? ImageSets.Open(validation.Data, run.Network) : null;
             var device = options.Device(parsed, ranks);
             var exchange = Collectives.On(ranks, device);
             using (exchange == ranks ? null : exchange)
             {
-                using var trainer = new Trainer(run, folder, set, w => reporter.Line($"warning: {w}"), device, exchange);
+                var lines = new StatusLines(reporter);
+                using var trainer = new Trainer(run, folder, set, w => reporter.Line($"warning: {w}"), device, exchange, heldOut)
+                {
+                    Validated = lines,
+                };
                 if (trainer.ImagesSeen > 0)
                     reporter.Line($"{folder}: going on at image {trainer.ImagesSeen}");
-                var lines = new StatusLines(reporter);
                 trainer.Run(lines, cancellation);
                 var cancelled = trainer.ImagesSeen < run.Images;
                 reporter.Line($"{folder}: network-ema.safetensors after {trainer.ImagesSeen} images");
                 if (cancelled)
                     reporter.Line($"cancelled; 'train --resume {folder}' goes on");
                 if (parsed.GetValue(options.Json) && ranks.IsFirst())
-                    JsonText.Print(Json(folder, trainer.ImagesSeen, run.Images, lines.Last, cancelled));
+                    JsonText.Print(Json(folder, trainer.ImagesSeen, run.Images, lines, cancelled));
                 return cancelled ? ExitCode.Cancelled : ExitCode.Success;
             }
         }
@@ -131,7 +136,7 @@ internal static class TrainCommand
     }
 
     // The last status is null where there was nothing left to train.
-    private static JsonObject Json(string folder, long seen, long all, TrainingStatus? last, bool cancelled) =>
+    private static JsonObject Json(string folder, long seen, long all, StatusLines lines, bool cancelled) =>
         new()
         {
             ["folder"] = folder,
@@ -139,17 +144,26 @@ internal static class TrainCommand
             ["images"] = seen,
             ["totalImages"] = all,
             ["cancelled"] = cancelled,
-            ["loss"] = last?.Loss,
-            ["consistency"] = last?.Consistency,
-            ["learningRate"] = last?.LearningRate,
-            ["secondsPerKimg"] = last?.SecondsPerKimg,
-            ["seconds"] = last?.Seconds,
-            ["skippedGradients"] = last?.SkippedGradients,
+            ["loss"] = lines.Last?.Loss,
+            ["validationLoss"] = lines.LastValidation?.ValidationLoss,
+            ["consistency"] = lines.Last?.Consistency,
+            ["learningRate"] = lines.Last?.LearningRate,
+            ["secondsPerKimg"] = lines.Last?.SecondsPerKimg,
+            ["seconds"] = lines.Last?.Seconds,
+            ["skippedGradients"] = lines.Last?.SkippedGradients,
         };
 
-    private sealed class StatusLines(Reporter reporter) : IProgress<TrainingStatus>
+    private sealed class StatusLines(Reporter reporter) : IProgress<TrainingStatus>, IProgress<ValidationStatus>
     {
         public TrainingStatus? Last { get; private set; }
+
+        public ValidationStatus? LastValidation { get; private set; }
+
+        public void Report(ValidationStatus s)
+        {
+            LastValidation = s;
+            reporter.Line(s.Line());
+        }
 
         public void Report(TrainingStatus s)
         {

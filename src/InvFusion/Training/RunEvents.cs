@@ -1,5 +1,7 @@
+using System.Globalization;
 using InvFusion.Formats.TensorBoard;
 using InvFusion.Imaging;
+using InvFusion.Training.Validation;
 
 namespace InvFusion.Training;
 
@@ -24,6 +26,16 @@ internal sealed class RunEvents(string folder, long images) : IDisposable
         ];
         _file.Scalars(s.Images, numbers.Where(n => n.Value is not null).Select(n => KeyValuePair.Create(n.Tag, n.Value!.Value)));
     }
+
+    // The loss of each degradation, and the mean squared error at each level over all of them.
+    public void Add(ValidationStatus s)
+    {
+        var degradations = s.Degradations.Select(d => KeyValuePair.Create($"validation_loss/{d.Key}", d.Value.Loss));
+        var levels = s.Sigmas.Index().Select(k => KeyValuePair.Create(Level(k.Item), s.Degradations.Values.Average(d => d.Mse[k.Index])));
+        _file.Scalars(s.Images, [KeyValuePair.Create("validation_loss", s.ValidationLoss), .. degradations, .. levels]);
+    }
+
+    private static string Level(double sigma) => string.Create(CultureInfo.InvariantCulture, $"validation_mse/sigma {sigma}");
 
     public void Add(long images, RgbImage grid) =>
         _file.Image(images, "grid", grid.Width, grid.Height, ImageEncoder.Encode(grid, "grid.png"));

@@ -1,9 +1,12 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
 using InvFusion.Configuration;
 using InvFusion.Formats.IO;
+using InvFusion.Training.Validation;
 
 namespace InvFusion.Training;
 
-/// <summary><c>stats.jsonl</c> of a run folder: one line per status.</summary>
+/// <summary><c>stats.jsonl</c> of a run folder: one line per status, and one per validation.</summary>
 internal sealed class StatsFile(string path)
 {
     /// <summary>Drops the lines after the checkpoint that a run resumes from.</summary>
@@ -18,14 +21,17 @@ internal sealed class StatsFile(string path)
     /// <summary>Adds a line.</summary>
     public void Append(TrainingStatus status) => LineFile.Append(path, ConfigurationJson.Write(status, indented: false));
 
+    /// <summary>Adds a line.</summary>
+    public void Append(ValidationStatus status) => LineFile.Append(path, ConfigurationJson.Write(status, indented: false));
+
     // A kill may have left half a line: it counts as one after the checkpoint.
-    private long ImagesOf(string line)
+    private static long ImagesOf(string line)
     {
         try
         {
-            return ConfigurationJson.Read<TrainingStatus>(line, path).Images;
+            return (long?)JsonNode.Parse(line)?["images"] ?? long.MaxValue;
         }
-        catch (ConfigurationException)
+        catch (Exception e) when (e is JsonException or InvalidOperationException or FormatException)
         {
             return long.MaxValue;
         }

@@ -8,6 +8,7 @@ using InvFusion.Imaging;
 using InvFusion.Models;
 using InvFusion.Runtime;
 using InvFusion.Training.Averages;
+using InvFusion.Training.Validation;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -32,6 +33,7 @@ public sealed class Trainer : IDisposable
     private readonly StatsFile _stats;
     private readonly TrainingRanks _ranks;
     private readonly LatentCodec? _codec;
+    private readonly RunValidation? _validation;
     private double _earlierSeconds;
     private long _seen;
     private long _saved = -1;
@@ -45,6 +47,7 @@ public sealed class Trainer : IDisposable
     /// <param name="ranks">
     /// The processes that train together, or null for this one alone; not owned. Each takes its part of every pass; rank 0 alone reads and writes the folder.
     /// </param>
+    /// <param name="validation">The held-out images of <see cref="TrainingOptions.Validation"/>, where it is given; not owned.</param>
     /// <exception cref="ConfigurationException">The options are wrong, or differ from those of the run in the folder.</exception>
     /// <exception cref="DataFormatException">The folder cannot be written, or the images do not fit the network.</exception>
     public Trainer(
@@ -53,7 +56,8 @@ public sealed class Trainer : IDisposable
         IImageSet images,
         Action<string>? warn = null,
         Device? device = null,
-        ICollective? ranks = null
+        ICollective? ranks = null,
+        IImageSet? validation = null
     )
     {
         TrainingFit.Require(options, images);
@@ -61,6 +65,7 @@ public sealed class Trainer : IDisposable
         options.Validate();
         ranks ??= new SingleProcess();
         _ranks = new(ranks, options);
+        _validation = RunValidation.Of(options, validation, _ranks, device);
         (_options, _folder, _images) = (options, folder, images);
         var n = options.Network;
         manual_seed(new RandomStream(options.Seed, 0).NextSeed());
@@ -92,6 +97,9 @@ public sealed class Trainer : IDisposable
 
     /// <summary>Images seen so far.</summary>
     public long ImagesSeen => _seen;
+
+    /// <summary>Told at every validation.</summary>
+    public IProgress<ValidationStatus>? Validated { get; init; }
 
     /// <summary>The network in training; its weights are the current ones, not the average.</summary>
     public PreconditionedNetwork Network => _network;
@@ -168,6 +176,12 @@ public sealed class Trainer : IDisposable
             }
             if (_options.GridImages > 0 && Crossed(_options.GridImages) && events is not null)
                 SaveGrid(events);
+            if (_validation?.IsDue(_seen) == true)
+            {
+                clock.Stop(); // the time of training is that of training alone
+                Validate(_validation, events, cancellation);
+                clock.Start();
+            }
             if (diverged > 0)
                 continue; // nothing of it goes into a file
             if ((Crossed(_options.PowerEma.SnapshotImages) || _seen >= _options.Images) && _ranks.IsFirst)
@@ -201,22 +215,27 @@ public sealed class Trainer : IDisposable
         NetworkFile.Save(path, _options.Network, state, metadata: metadata);
     }
 
-    // The averaged weights take the place of the current ones while the grid is drawn; the copy brings these back to the bit.
     private void SaveGrid(RunEvents events)
     {
-        using var noGrad = no_grad();
-        using var current = _parameters.Values.clone();
-        _parameters.Values.copy_(_optimizer.Average);
-        try
+        using var average = new AverageInPlace(_parameters.Values, _optimizer.Average);
+        var grid = new SampleGrid(_network, _options, _images, _codec).Draw($"{_seen} images");
+        ImageEncoder.Save(grid, Path.Combine(_folder, $"grid-{_seen:D12}.png"));
+        events.Add(_seen, grid);
+    }
+
+    // By all ranks; the first one writes. A stop leaves it out, and ends the run.
+    private void Validate(RunValidation validation, RunEvents? events, CancellationToken cancellation)
+    {
+        using var average = new AverageInPlace(_parameters.Values, _optimizer.Average);
+        if (validation.Measure(_network, _seen, () => StopRequested(cancellation)) is not { } status)
+            return;
+        if (_ranks.IsFirst)
         {
-            var grid = new SampleGrid(_network, _options, _images, _codec).Draw($"{_seen} images");
-            ImageEncoder.Save(grid, Path.Combine(_folder, $"grid-{_seen:D12}.png"));
-            events.Add(_seen, grid);
+            RequireFolder();
+            _stats.Append(status);
         }
-        finally
-        {
-            _parameters.Values.copy_(current);
-        }
+        events?.Add(status);
+        Validated?.Report(status);
     }
 
     private bool StopRequested(CancellationToken cancellation) =>

@@ -4,6 +4,7 @@ using InvFusion.Configuration;
 using InvFusion.Degradations;
 using InvFusion.Models;
 using InvFusion.Training.Averages;
+using InvFusion.Training.Validation;
 
 namespace InvFusion.Training;
 
@@ -88,6 +89,9 @@ public sealed record TrainingOptions
     /// <summary>Images between two grids of samples; 0 for none.</summary>
     public long GridImages { get; init; } = 1 << 15;
 
+    /// <summary>Measures the averaged weights on held-out images at intervals; null for never. It does not change what the run computes.</summary>
+    public ValidationOptions? Validation { get; init; }
+
     /// <summary>The autoencoder that grids of latents are decoded with; null for pictures.</summary>
     public string? Autoencoder { get; init; }
 
@@ -158,6 +162,7 @@ public sealed record TrainingOptions
         Require(StatusImages > 0, "statusImages", $"is {StatusImages}; it must be positive");
         Require(CheckpointImages > 0, "checkpointImages", $"is {CheckpointImages}; it must be positive");
         Require(GridImages >= 0, "gridImages", $"is {GridImages}; it must not be negative");
+        Validation?.Validate($"{source}: validation.");
         Require(KeepCheckpoints > 0, "keepCheckpoints", $"is {KeepCheckpoints}; it must be positive");
         Require(Degradations.Count > 0, "degradations", "is empty; name at least one family");
         foreach (var name in Degradations)
@@ -220,6 +225,7 @@ public sealed record TrainingOptions
             StatusImages = saved.StatusImages,
             CheckpointImages = saved.CheckpointImages,
             GridImages = saved.GridImages,
+            Validation = saved.Validation,
             Autoencoder = saved.Autoencoder,
             KeepCheckpoints = saved.KeepCheckpoints,
             PowerEma = PowerEma with { SnapshotImages = saved.PowerEma.SnapshotImages },

@@ -34,6 +34,9 @@ internal sealed class TrainingRanks
     /// <summary>Whether this rank writes.</summary>
     public bool IsFirst => _ranks.IsFirst();
 
+    /// <summary>The processes themselves.</summary>
+    public ICollective Collective => _ranks;
+
     /// <summary>Images of a pass before this rank's.</summary>
     public int First { get; }
 
