@@ -1,10 +1,12 @@
 using InvFusion.Formats.PyTorch;
 using InvFusion.Formats.Safetensors;
+using InvFusion.Formats.TensorFlow;
 
 namespace InvFusion.Formats;
 
 /// <summary>
-/// The named tensors of a weight file, whatever its format: safetensors, a state dict or module of <c>torch.save</c> (old and new format), or a TorchScript archive.
+/// The named tensors of a weight file, whatever its format: safetensors, a state dict or module of <c>torch.save</c> (old and new format), a TorchScript archive,
+/// or a TensorFlow.js manifest with its files beside it.
 /// Nothing that a file holds is executed.
 /// </summary>
 public sealed class NamedTensors : IDisposable
@@ -26,7 +28,11 @@ public sealed class NamedTensors : IDisposable
     public static NamedTensors Open(string path)
     {
         ArgumentNullException.ThrowIfNull(path);
-        return IsPyTorch(path) ? OpenPyTorch(path) : OpenSafetensors(path);
+        Span<byte> start = stackalloc byte[4];
+        start = start[..ReadStart(path, start)];
+        return IsPyTorch(start) ? OpenPyTorch(path)
+            : IsManifest(start) ? OpenManifest(path)
+            : OpenSafetensors(path);
     }
 
     /// <summary>The elements of a tensor as singles, C order, converted from whatever they are stored as.</summary>
@@ -58,13 +64,21 @@ public sealed class NamedTensors : IDisposable
         }
     }
 
-    // A safetensors file begins with a length, whose third byte is 0 in any file of sensible size and whose first may be anything.
-    private static bool IsPyTorch(string path)
+    private static NamedTensors OpenManifest(string path)
+    {
+        var file = ManifestFile.Open(path);
+        return new(file, file.Shapes, file.ReadSingles);
+    }
+
+    private static int ReadStart(string path, Span<byte> start)
     {
         using var stream = IO.FormatErrors.OpenRead(path);
-        Span<byte> start = stackalloc byte[4];
-        var known = stream.ReadAtLeast(start, start.Length, throwOnEndOfStream: false);
-        return known == start.Length
-            && (start.SequenceEqual("PK\u0003\u0004"u8) || (start[0] == 0x80 && start[1] is > 0 and < 6 && start[2] != 0));
+        return stream.ReadAtLeast(start, start.Length, throwOnEndOfStream: false);
     }
+
+    // A safetensors file begins with a length, whose third byte is 0 in any file of sensible size and whose first may be anything.
+    private static bool IsPyTorch(ReadOnlySpan<byte> start) =>
+        start.Length == 4 && (start.SequenceEqual("PK\u0003\u0004"u8) || (start[0] == 0x80 && start[1] is > 0 and < 6 && start[2] != 0));
+
+    private static bool IsManifest(ReadOnlySpan<byte> start) => start.Length == 4 && start[0] == '[' && start[2] != 0;
 }

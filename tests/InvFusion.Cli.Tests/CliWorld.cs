@@ -32,6 +32,7 @@ public sealed class CliWorld : IDisposable
         manual_seed(1);
         SaveNetwork("model.safetensors", NetworkKind.InvFusion);
         SaveNetwork("prior.safetensors", NetworkKind.Unconditional);
+        SaveNetwork("matrix.safetensors", NetworkKind.Blind, degradations: "matrix,sr:4");
         SaveNetwork("directions.safetensors", NetworkKind.InvFusion, directions: 2);
         using (
             var vae = new KlAutoencoder(
@@ -144,14 +145,15 @@ public sealed class CliWorld : IDisposable
     /// <summary>Whether the mask hides a pixel.</summary>
     public static bool InHole(int x, int y, int side = Size) => x >= side / 4 && x < side * 3 / 4 && y >= side / 4 && y < side * 3 / 4;
 
-    private void SaveNetwork(string name, NetworkKind kind, int directions = 0)
+    private void SaveNetwork(string name, NetworkKind kind, int directions = 0, string? degradations = null)
     {
         using var noGrad = no_grad();
         var configuration = Network with { Kind = kind, Directions = directions };
         using var network = new PreconditionedNetwork(configuration);
         foreach (var parameter in network.parameters()) // also those that start at zero, so that every layer takes part
             parameter.normal_(0, 0.1);
-        NetworkFile.Save(At(name), configuration, network.state_dict());
+        var metadata = degradations is null ? null : new Dictionary<string, string> { [NetworkFile.DegradationsKey] = degradations };
+        NetworkFile.Save(At(name), configuration, network.state_dict(), metadata: metadata);
     }
 
     private void SaveBrokenFiles()

@@ -68,6 +68,35 @@ public sealed class CompareTests(CliWorld world)
     }
 
     [Fact]
+    public async Task ZeroShotMethodsRunOnTheUnconditionalSideWhereNothingElseIsThereOrWhereAsked()
+    {
+        const string Command = "compare set.ifds --method mmse ddnm -d box:0,0,8,16 --num 2 --steps 3 --precision fp32 --json";
+        var alone = (await world.Run($"{Command} --model model.safetensors matrix.safetensors --out sides")).Expect(0);
+        Assert.Equal(
+            ["/", "/", "model/mmse", "model (unconditional side)/ddnm", "matrix/mmse", "matrix (unconditional side)/ddnm"],
+            Names(alone)
+        );
+        Assert.DoesNotContain(alone.ErrorLines, l => l.StartsWith("left out"));
+        Assert.StartsWith("warning: matrix: was trained", Assert.Single(alone.ErrorLines, l => l.StartsWith("warning")));
+        var table = File.ReadAllLines(world.At("sides/compare.csv"));
+        var column = Array.IndexOf(table[0].Split(','), "\"unconditional_side\"");
+        Assert.Equal(["false", "false", "false", "true", "false", "true"], table[1..].Select(l => l.Trim('"').Split("\",\"")[column]));
+        Assert.Contains("| model (unconditional side) | ddnm, projected |", File.ReadAllText(world.At("sides/compare.md")));
+
+        const string Both = $"{Command} --model model.safetensors prior.safetensors";
+        Assert.Equal(["/", "/", "model/mmse", "prior/ddnm"], Names((await world.Run($"{Both} --out sides-not")).Expect(0)));
+        var asked = (await world.Run($"{Both} --unconditional-side --out sides-both")).Expect(0);
+        Assert.Equal(["/", "/", "model/mmse", "model (unconditional side)/ddnm", "prior/ddnm"], Names(asked));
+
+        static IEnumerable<string> Names(CliResult result) =>
+            result
+                .Json.GetProperty("rows")
+                .EnumerateArray()
+                .Select(r => (Model: r.GetProperty("model").GetString()!, Method: r.GetProperty("method").GetString()!.Split(',')[0]))
+                .Select(r => r.Model.Length == 0 ? "/" : $"{r.Model}/{r.Method}");
+    }
+
+    [Fact]
     public async Task CtrlCKeepsTheRowsThatAreDone()
     {
         Assert.SkipWhen(OperatingSystem.IsWindows(), "sends SIGINT");

@@ -29,12 +29,29 @@ public sealed class MethodTests(CliWorld world)
     }
 
     [Theory]
-    [InlineData("--model model.safetensors --method ddrm", "model.safetensors|ddrm|unconditional")]
     [InlineData("--model prior.safetensors --method edm", "prior.safetensors|edm|ddrm")]
     [InlineData("--model model.safetensors --method nppc", "model.safetensors|nppc|directions")]
     [InlineData("--model prior.safetensors --method ddrm --langevin-steps 3", "ddrm|langevin-steps")]
     public async Task AMethodThatDoesNotFitIsRefusedInOneLine(string options, string words) =>
         (await world.Run($"{Restore} {options} --out not-made")).Expect(3).ExpectOneErrorLine(words);
+
+    [Fact]
+    public async Task AConditionalModelServesAZeroShotMethodByItsUnconditionalSide()
+    {
+        const string Model = "--model model.safetensors --method ddnm --steps 3";
+        var result = (await world.Run($"{Restore} {Model} --out side --json")).Expect(0);
+        Assert.True(result.Json.GetProperty("unconditionalSide").GetBoolean());
+        Assert.Contains(result.ErrorLines, l => l.StartsWith("model (unconditional side): ddnm"));
+        Assert.DoesNotContain(result.ErrorLines, l => l.StartsWith("warning")); // its file does not say what it was trained with
+        var trained = (await world.Run($"{Restore} --model matrix.safetensors --method ddnm --steps 3 --out side-warned")).Expect(0);
+        Assert.Contains("matrix,sr:4", Assert.Single(trained.ErrorLines, l => l.StartsWith("warning: matrix: ")));
+        var conditional = (await world.Run($"{Restore} --model model.safetensors --steps 2 --out no-side --json --quiet")).Expect(0);
+        Assert.False(conditional.Json.TryGetProperty("unconditionalSide", out _));
+
+        const string Generate = "metrics gen --net model.safetensors --data set.ifds -d sr:4 --num 2 --steps 2 --precision fp32 --quiet";
+        var scored = (await world.Run($"{Generate} --method ddrm --metrics residual --outdir side-scored --json")).Expect(0);
+        Assert.True(scored.Json.GetProperty("settings").GetProperty("unconditionalSide").GetBoolean());
+    }
 
     [Fact]
     public async Task AGuideIsInTheReportAndItsIntervalCounts()

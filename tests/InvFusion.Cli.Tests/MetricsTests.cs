@@ -4,6 +4,7 @@ using InvFusion.Formats.Numpy;
 using InvFusion.Formats.Safetensors;
 using InvFusion.Metrics.Features;
 using InvFusion.Models;
+using InvFusion.Tests.Metrics;
 using InvFusion.Verification;
 using Xunit;
 using static TorchSharp.torch;
@@ -161,6 +162,32 @@ public sealed class MetricsTests(CliWorld world)
             )
         ).Expect(0);
         Assert.True(Results(uncond.Json)[0].GetProperty("value").GetDouble() > values[2]);
+    }
+
+    /// <summary>The face network of random weights judges restorations, and its files are in the manifest of the result.</summary>
+    [Fact]
+    public async Task TheFaceNetworkJudgesByTheFolderOfItsWeights()
+    {
+        Directory.CreateDirectory(world.At("face-weights"));
+        FaceFiles.Write(world.At("face-weights"), seed: 1);
+        const string Weights = "--weights face=face-weights --quiet";
+        (await world.Run($"metrics ref set.ifds -o face-ref.npz --detector face {Weights}")).Expect(0);
+        var result = (
+            await world.Run(
+                $"metrics gen --net model.safetensors --data set.ifds -d sr:1,method=box --steps 2 --precision fp32 --ref face-ref.npz --metrics fd_face,projected_fd_face,face_similarity,projected_face_similarity --outdir judged {Weights} --json"
+            )
+        ).Expect(0);
+        double[] values = [.. Results(result.Json).Select(r => r.GetProperty("value").GetDouble())];
+        Assert.Equal("face-dlib-v1", Results(result.Json)[0].GetProperty("detector").GetString());
+        Assert.InRange(values[1] / values[0], -1e-3, 1e-3); // nothing is lost: projected images are the true ones
+        Assert.True(values[2] < 0.9, $"face_similarity {values[2]}");
+        Assert.Equal(1, values[3], 1e-3);
+        var used = ResultManifest.Load(world.At("judged/metrics.manifest.json")).Files.Select(f => $"{f.Role} {f.Name}");
+        Assert.Contains($"weights face {FaceFiles.Manifest}", used);
+        Assert.Contains($"weights face {FaceFiles.Weights}", used);
+        (await world.Run($"{Generate} --metrics face_similarity --outdir not"))
+            .Expect(4)
+            .ExpectOneErrorLine("fetch-weights face|--weights face=");
     }
 
     /// <summary>

@@ -1,7 +1,9 @@
 using InvFusion.Formats.Numpy;
 using InvFusion.Formats.PyTorch;
 using InvFusion.Formats.Safetensors;
+using InvFusion.Formats.TensorFlow;
 using InvFusion.Formats.Tests.PyTorch;
+using InvFusion.Formats.Tests.TensorFlow;
 using Xunit;
 
 namespace InvFusion.Formats.Tests;
@@ -65,6 +67,13 @@ public sealed class MutationTests : IDisposable
         Spoil(pickle, p => TorchFile.Zip(p, ("0", new byte[24]), ("1", new byte[4]), ("2", new byte[8])), ReadCheckpoint);
     }
 
+    [Fact]
+    public void SpoiledManifests()
+    {
+        _folder.Write("x.bin", ManifestFileTests.Elements());
+        Spoil(System.Text.Encoding.UTF8.GetBytes(ManifestFileTests.Json), b => b, ReadManifest);
+    }
+
     private void Spoil(byte[] valid, Func<byte[], byte[]> wrap, Action<string> read)
     {
         var random = new Random(valid.Length);
@@ -113,6 +122,13 @@ public sealed class MutationTests : IDisposable
     {
         using var file = SafetensorsFile.Open(path);
         foreach (var name in file.Tensors.Keys)
+            file.ReadSingles(name);
+    }
+
+    private static void ReadManifest(string path)
+    {
+        using var file = ManifestFile.Open(path);
+        foreach (var name in file.Shapes.Keys)
             file.ReadSingles(name);
     }
 

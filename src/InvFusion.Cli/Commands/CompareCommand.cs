@@ -38,6 +38,12 @@ internal sealed class CompareCommand
         DefaultValueFactory = _ => 20,
     };
 
+    private readonly Option<bool> _sides = new(ComparisonPairs.SidesOption)
+    {
+        Description =
+            "Run zero-shot methods (ddrm, ddnm, pigdm, dps, daps) on the unconditional side of conditional models too, where an unconditional model is named; without one they always run there",
+    };
+
     private readonly MetricFlags _metrics = new("beside PSNR, SSIM and consistency");
 
     public static Command Create() => new CompareCommand().Build();
@@ -56,6 +62,7 @@ internal sealed class CompareCommand
             _shared.Noise,
             _count,
             _slowCount,
+            _sides,
             _batch,
             _shared.Steps,
             _shared.Churn,
@@ -106,8 +113,15 @@ internal sealed class CompareCommand
                 parsed.GetValue(_methods)!,
                 given,
                 !parsed.GetValue(_shared.NoProjection),
+                parsed.GetValue(_sides),
                 reporter
             );
+            foreach (var side in contestants.Where(c => c.OnUnconditionalSide).GroupBy(c => c.Network))
+                UnconditionalNotice.Tell(
+                    parsed.GetValue(_models)![networks.FindIndex(n => n.Network == side.Key)],
+                    side.Select(c => c.Method),
+                    reporter
+                );
             var folder = parsed.GetValue(_shared.Out)!;
             if (ranks.IsFirst())
                 OutputFolder.Require(folder);
@@ -190,7 +204,7 @@ internal sealed class CompareCommand
                 foreach (var c in contestants)
                 {
                     var count = c.Evaluations >= Samplers.SlowEvaluations ? slowCount : null;
-                    var title = $"{specification.Text}, {c.Model}, {c.Method}";
+                    var title = $"{specification.Text}, {c.Label}, {c.Method}";
                     output.Add(reporter.Run(title, "evaluations", p => comparison.Run(c, count, p, cancellation)));
                     foreach (var failure in output.Rows[^1].Failures)
                         reporter.Line($"warning: {title}: {failure}");

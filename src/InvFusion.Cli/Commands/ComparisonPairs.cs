@@ -6,25 +6,41 @@ using InvFusion.Restoration;
 
 namespace InvFusion.Cli.Commands;
 
-/// <summary>Pairs models with methods: zero-shot methods want an unconditional network, the others one that sees the measurement.</summary>
+/// <summary>
+/// Pairs models with methods. Zero-shot methods run on the unconditional models that are named; where there is none, or where it is asked for, they run on the
+/// unconditional side of the conditional ones. The other methods want a network that is conditioned on the measurement.
+/// </summary>
 internal static class ComparisonPairs
 {
+    /// <summary>The option that adds the unconditional side of conditional models.</summary>
+    public const string SidesOption = "--unconditional-side";
+
     /// <summary>The pairs that fit; those that do not are named, in one line each.</summary>
+    /// <param name="networks">The models.</param>
+    /// <param name="methods">Names of samplers.</param>
+    /// <param name="given">The options that were given.</param>
+    /// <param name="project">See <see cref="Contestant"/>.</param>
+    /// <param name="sides">Whether conditional models take part by their unconditional side although an unconditional model is there.</param>
+    /// <param name="reporter">Told what is left out.</param>
     /// <exception cref="ConfigurationException">No pair fits, or an option is out of range.</exception>
     public static Contestant[] Fitting(
         IReadOnlyList<(string Name, PreconditionedNetwork Network)> networks,
         IReadOnlyList<string> methods,
         SamplerOptions given,
         bool project,
+        bool sides,
         Reporter reporter
     )
     {
         var fitting = new List<Contestant>();
         var problems = new List<string>();
+        sides |= networks.All(n => n.Network.Configuration.Kind != NetworkKind.Unconditional);
         foreach (var (name, network) in networks)
         foreach (var method in methods)
             if (MethodFit.Problem(network.Configuration, method) is { } problem)
                 problems.Add($"{name}: {problem}");
+            else if (!sides && UnconditionalSide.Serves(network.Configuration, method))
+                problems.Add($"{name}: {method} runs on the unconditional models; {SidesOption} adds the unconditional side of this one");
             else
                 fitting.Add(Create(name, network, method, given, project));
         if (fitting.Count == 0)

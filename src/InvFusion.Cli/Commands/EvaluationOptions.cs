@@ -99,6 +99,8 @@ internal sealed class EvaluationOptions
         ImageSets.RequirePictures(parsed.GetValue(Shared.Model)!, network.Configuration);
         RequireKind(parsed, network);
         var evaluated = make(Contestant(parsed, network, guide), ranks);
+        if (Restores && evaluated.Contestant.OnUnconditionalSide)
+            UnconditionalNotice.Tell(parsed.GetValue(Shared.Model)!, [evaluated.Contestant.Method], reporter);
         var plan = metrics.Plan(evaluated.Given, ranks);
         var folder = parsed.GetValue(Shared.Out)!;
         // Rank 0 writes and compares; the others need to know neither what was used nor the settings.
@@ -201,7 +203,7 @@ internal sealed class EvaluationOptions
         var options = new JsonObject();
         foreach (var (name, value) in c.Options.Given())
             options[name] = FormattableString.Invariant($"{value}");
-        return new JsonObject
+        var settings = new JsonObject
         {
             ["model"] = c.Model,
             ["modelHash"] = used.Files.First(f => f.Role == ModelRole).Sha256,
@@ -223,5 +225,8 @@ internal sealed class EvaluationOptions
             ["precision"] = $"{network.ComputeType}",
             ["metrics"] = JsonText.Array(plan.ImageMetrics.Select(m => m.Name).Concat(plan.SetMetrics.Select(m => m.Name))),
         };
+        if (Restores && c.OnUnconditionalSide)
+            settings["unconditionalSide"] = true; // only then: folders of earlier runs have no such entry
+        return settings;
     }
 }

@@ -65,7 +65,9 @@ internal static class RestoreCommand
                 using var network = options.LoadModel(parsed);
                 using var guide = options.LoadGuide(parsed);
                 using var codec = options.LoadCodec(parsed, network.Configuration);
-                MethodFit.Require($"--model {parsed.GetValue(options.Model)}", network.Configuration, parsed.GetValue(options.Method)!);
+                MethodFit.Require($"--model {parsed.GetValue(options.Model)}", network.Configuration, settings.Method);
+                if (UnconditionalSide.Serves(network.Configuration, settings.Method))
+                    UnconditionalNotice.Tell(parsed.GetValue(options.Model)!, [settings.Method], reporter);
                 if (parsed.GetValue(tiles))
                     settings = settings with { TileOverlap = parsed.GetValue(overlap) ?? network.Configuration.Resolution / 4 };
                 using var read = new RestoreInputs(degradation, settings, parsed.GetValue(simulate), network, codec, reporter);
@@ -153,6 +155,7 @@ internal static class RestoreCommand
         {
             Input = file,
             Model = parsed.GetValue(options.Model)!,
+            UnconditionalSide = UnconditionalSide.Serves(restorer.Network, settings.Method) ? true : null,
             Degradation = specification,
             Method = settings.Method,
             Options = settings.Sampler.Given().ToDictionary(o => o.Key, o => FormattableString.Invariant($"{o.Value}").ToLowerInvariant()),

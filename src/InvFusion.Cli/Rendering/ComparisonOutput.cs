@@ -44,6 +44,7 @@ internal sealed class ComparisonOutput(string folder, ResultManifest? used)
             ["degradation"] = r.Degradation,
             ["sigmaY"] = r.SigmaY,
             ["model"] = r.Model,
+            ["unconditionalSide"] = r.UnconditionalSide,
             ["method"] = r.Method,
             ["images"] = r.Images,
             ["failed"] = r.Failed,

@@ -9,6 +9,9 @@ internal sealed record RestoreReport
 {
     public required string Input { get; init; }
     public required string Model { get; init; }
+
+    /// <summary>True where a zero-shot method ran on the unconditional side of a conditional model; else absent.</summary>
+    public bool? UnconditionalSide { get; init; }
     public required string Degradation { get; init; }
     public required string Method { get; init; }
     public required int Steps { get; init; }

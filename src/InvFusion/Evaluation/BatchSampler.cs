@@ -1,6 +1,7 @@
 using InvFusion.Degradations;
 using InvFusion.Diffusion;
 using InvFusion.Models;
+using InvFusion.Restoration;
 using static TorchSharp.torch;
 
 namespace InvFusion.Evaluation;
@@ -53,13 +54,17 @@ internal static class BatchSampler
             Noise = noise,
             Problem = problem,
         };
-        var denoiser = Denoiser(contestant, problem, labels);
+        var denoiser = Denoiser(contestant, image, problem, labels);
         return Samplers.Create(contestant.Method, contestant.Options).Sample(denoiser, request, progress, cancellation);
     }
 
-    private static IDenoiser Denoiser(Contestant c, InverseProblem? problem, Tensor? labels)
+    /// <summary>What the sampler evaluates, in the current dispose scope.</summary>
+    internal static IDenoiser Denoiser(Contestant c, ImageShape image, InverseProblem? problem, Tensor? labels)
     {
-        var known = c.Kind.Conditional ? Known(c.Network, problem) : Conditioning.None;
+        var side = c.OnUnconditionalSide && problem is not null;
+        if (side) // the networks see nothing of the measurement, the sampler does
+            problem = UnconditionalSide.Problem(image, (int)problem!.Measurements.shape[0], c.Network.Device);
+        var known = c.Kind.Conditional || side ? Known(c.Network, problem) : Conditioning.None;
         var main = new NetworkDenoiser(c.Network, known with { ClassLabels = labels });
         if (c.Guidance is not { } weight)
             return main;

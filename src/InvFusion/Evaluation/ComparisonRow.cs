@@ -15,6 +15,9 @@ public sealed record ComparisonRow
     /// <summary>The model; empty for what needs none.</summary>
     public required string Model { get; init; }
 
+    /// <summary>Whether the method is a zero-shot one that ran on the unconditional side of a conditional network; <see cref="Model"/> says so too.</summary>
+    public bool UnconditionalSide { get; init; }
+
     /// <summary>The sampler, H⁺y or "linear".</summary>
     public required string Method { get; init; }
 
@@ -101,6 +104,7 @@ public sealed record ComparisonRow
         ("inverse_calls", r => $"{r.InverseCalls:0.##}"),
         ("seconds_per_image", r => $"{r.SecondsPerImage:F4}"),
         ("peak_mb", r => $"{r.PeakMegabytes:F0}"),
+        ("unconditional_side", r => $"{(r.UnconditionalSide ? "true" : "false")}"),
     ];
 
     /// <summary>Rows as a Markdown table.</summary>

@@ -5,7 +5,7 @@ using InvFusion.Restoration;
 namespace InvFusion.Evaluation;
 
 /// <summary>One model with one method, in a comparison.</summary>
-/// <param name="Model">What the table calls the model.</param>
+/// <param name="Model">Name of the model.</param>
 /// <param name="Network">The network; not owned.</param>
 /// <param name="Method">Name of the sampler.</param>
 /// <param name="Options">Its options.</param>
@@ -25,6 +25,12 @@ public sealed record Contestant(string Model, PreconditionedNetwork Network, str
 
     /// <summary>How often it evaluates the network for an image.</summary>
     public int Evaluations => Kind.Evaluations(Kind.StepsOf(Options));
+
+    /// <summary>Whether a zero-shot method runs on the unconditional side of a conditional network.</summary>
+    public bool OnUnconditionalSide => UnconditionalSide.Serves(Network.Configuration, Method);
+
+    /// <summary>What the table calls the model, with the side of it that is used where that is not the network as it is.</summary>
+    public string Label => OnUnconditionalSide ? UnconditionalSide.Named(Model) : Model;
 
     internal SamplerKind Kind => Samplers.Find(Method);
 }

@@ -104,7 +104,8 @@ public sealed class MethodComparison
             scores.Add(batch, restored, _baseline.AsSpan(batch.First, batch.Size), seconds, op, result.Failures);
         }
         var label = project ? $"{contestant.Method}, projected" : contestant.Method;
-        return scores.Row(Named(contestant.Model, label, contestant.Evaluations), _ranks);
+        var named = Named(contestant.Label, label, contestant.Evaluations) with { UnconditionalSide = contestant.OnUnconditionalSide };
+        return scores.Row(named, _ranks);
     }
 
     private Tensor NoiseLevel => tensor([(float)_options.SigmaY], device: _options.Device);

@@ -12,6 +12,9 @@ public static class NetworkFile
     /// <summary>Metadata key of the configuration (JSON).</summary>
     public const string ConfigurationKey = "invfusion.network";
 
+    /// <summary>Metadata key of the degradations that the network was trained with.</summary>
+    public const string DegradationsKey = "invfusion.degradations";
+
     /// <summary>Loads a network in evaluation mode.</summary>
     /// <exception cref="DataFormatException">The file is damaged or is not a network of this kind; the message names the file and tensor.</exception>
     public static PreconditionedNetwork Load(string path)
@@ -30,6 +33,14 @@ public static class NetworkFile
                 $"{path}: has no '{ConfigurationKey}' in its metadata, so it is not a network of this program; 'model convert' makes one"
             );
         return NetworkConfiguration.FromJson(json, path);
+    }
+
+    /// <summary>The degradations that the network of a file was trained with, separated by commas; null where the file does not say.</summary>
+    /// <exception cref="DataFormatException">The file cannot be read.</exception>
+    public static string? TrainedDegradations(string path)
+    {
+        using var file = SafetensorsFile.Open(path);
+        return file.Metadata.GetValueOrDefault(DegradationsKey);
     }
 
     /// <summary>Builds a network whose weights are still unset.</summary>

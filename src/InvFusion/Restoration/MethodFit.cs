@@ -3,7 +3,7 @@ using InvFusion.Models;
 
 namespace InvFusion.Restoration;
 
-/// <summary>Which samplers a network can be used with.</summary>
+/// <summary>Which samplers a network can be used with: any with a conditional one, zero-shot methods by its <see cref="UnconditionalSide"/>.</summary>
 public static class MethodFit
 {
     /// <summary>Checks that a network can restore with a sampler.</summary>
@@ -26,8 +26,6 @@ public static class MethodFit
         var unconditional = network.Kind == NetworkKind.Unconditional;
         if (kind.Conditional && unconditional)
             return $"an unconditional model cannot restore with {kind.Name}; use an invfusion or blind one, or one of the methods {Names(k => !k.Conditional)}";
-        if (!kind.Conditional && !unconditional)
-            return $"{kind.Name} needs an unconditional model, and this one sees the measurement itself; use one of the methods {Names(k => k.Conditional)}";
         if (kind.NeedsDirections && network.Directions == 0)
             return $"{kind.Name} needs a model trained with directions; use mmse or edm with this one";
         return null;

@@ -41,15 +41,26 @@ internal sealed class RestoreDenoiser(PreconditionedNetwork network, Preconditio
     /// <param name="op">H, for one image, or null.</param>
     /// <param name="y"><c>[1, 1, O]</c>, or null.</param>
     /// <param name="batch">Samples.</param>
-    public IDenoiser Create(LinearOperator? op, Tensor? y, int batch)
+    public IDenoiser Create(LinearOperator? op, Tensor? y, int batch) => Create(op, y, options.SigmaY, batch);
+
+    /// <summary>The denoiser of a batch on the networks' <see cref="UnconditionalSide"/>; what it holds belongs to the dispose scope that is open.</summary>
+    /// <param name="image">Shape of an image.</param>
+    /// <param name="batch">Samples.</param>
+    public IDenoiser CreateUnconditional(ImageShape image, int batch)
     {
-        var known = Known(network, op, y);
+        var none = UnconditionalSide.Problem(image, 1, network.Device);
+        return Create(none.Operator, none.Measurements, none.SigmaY, batch);
+    }
+
+    private IDenoiser Create(LinearOperator? op, Tensor? y, double sigmaY, int batch)
+    {
+        var known = Known(network, op, y, sigmaY);
         var main = new NetworkDenoiser(network, Batch(known, batch, Labels(options.Class, batch)));
         if (options.Guidance is not { } weight)
             return main;
         if (guide is not null)
         {
-            var told = guide.Configuration.Kind == NetworkKind.Unconditional ? Conditioning.None : Known(guide, op, y);
+            var told = guide.Configuration.Kind == NetworkKind.Unconditional ? Conditioning.None : Known(guide, op, y, sigmaY);
             return new GuidedDenoiser(main, new NetworkDenoiser(guide, Batch(told, batch, null)), weight, options.GuidanceInterval);
         }
         var labels = cat([Labels(options.Class, batch)!, Labels(network.Configuration.Classes, batch)!], 0); // the class, then none
@@ -58,9 +69,9 @@ internal sealed class RestoreDenoiser(PreconditionedNetwork network, Preconditio
     }
 
     // H⁺y is the same for all samples and branches: it is computed for one image.
-    private Conditioning Known(PreconditionedNetwork network, LinearOperator? op, Tensor? y)
+    private static Conditioning Known(PreconditionedNetwork network, LinearOperator? op, Tensor? y, double sigmaY)
     {
-        var one = new Conditioning(op, y) { NoiseLevel = tensor([(float)options.SigmaY], device: network.Device) };
+        var one = new Conditioning(op, y) { NoiseLevel = tensor([(float)sigmaY], device: network.Device) };
         return one with { MeasuredImage = network.MeasuredImage(one) };
     }
 

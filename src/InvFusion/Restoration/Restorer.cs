@@ -24,6 +24,9 @@ namespace InvFusion.Restoration;
 /// </example>
 public sealed class Restorer(PreconditionedNetwork network, PreconditionedNetwork? guide = null)
 {
+    /// <summary>The configuration of the network.</summary>
+    public NetworkConfiguration Network => network.Configuration;
+
     /// <summary>Decodes what a network of latents gives; not owned. Null leaves latents as they are.</summary>
     public LatentCodec? Codec { get; init; }
 
@@ -154,8 +157,12 @@ public sealed class Restorer(PreconditionedNetwork network, PreconditionedNetwor
     )
     {
         var (op, y) = (part.Operator, part.Measurement);
-        var known = Samplers.Find(options.Method).Conditional && op is not null && y is not null;
-        var denoiser = denoisers.Create(known ? op : null, known ? y : null, batch.Length);
+        var measured = op is not null && y is not null;
+        var known = measured && Samplers.Find(options.Method).Conditional;
+        var denoiser =
+            measured && UnconditionalSide.Serves(network.Configuration, options.Method)
+                ? denoisers.CreateUnconditional(part.Image, batch.Length)
+                : denoisers.Create(known ? op : null, known ? y : null, batch.Length);
         var request = new SamplingRequest
         {
             Image = part.Image,

@@ -211,7 +211,7 @@ public sealed class Trainer : IDisposable
         using var scope = NewDisposeScope();
         var state = _network.named_buffers().Select(b => KeyValuePair.Create(b.name, b.buffer)).Concat(_parameters.Named(weights));
         metadata["invfusion.loss"] = _options.Loss.Kind.ToString();
-        metadata["invfusion.degradations"] = string.Join(",", _options.Degradations);
+        metadata[NetworkFile.DegradationsKey] = string.Join(",", _options.Degradations);
         NetworkFile.Save(path, _options.Network, state, metadata: metadata);
     }
 

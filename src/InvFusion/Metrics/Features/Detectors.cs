@@ -1,3 +1,4 @@
+using InvFusion.Metrics.Scores;
 using InvFusion.Metrics.Weights;
 using static TorchSharp.torch;
 
@@ -32,6 +33,14 @@ public static class Detectors
             "DINOv2 ViT-L/14",
             Fetched("dinov2"),
             (files, device) => new VisionTransformerExtractor(files[0], device)
+        ),
+        new(
+            FaceSimilarity.Detector,
+            FaceExtractor.ExtractorName,
+            FaceNetwork.Width,
+            "dlib's face network",
+            weights => FaceWeights.Files(weights.Require(FaceSimilarity.Detector)),
+            (files, device) => new FaceExtractor(files[0], device)
         ),
         new(
             "small",

@@ -15,6 +15,9 @@ public sealed record ImageMetric(
     /// <summary>The network of <see cref="MetricTools"/> that it uses; null for none.</summary>
     public string? Network { get; init; }
 
+    /// <summary>The feature network of <see cref="Features.Detectors"/> that it uses; null for none.</summary>
+    public string? Detector { get; init; }
+
     /// <summary>From Σ numerators / Σ denominators to the metric.</summary>
     public Func<double, double> Finish { get; init; } = ratio => ratio;
 }

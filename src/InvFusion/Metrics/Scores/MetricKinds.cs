@@ -14,6 +14,17 @@ public static class MetricKinds
         .. WithProjected(new ImageMetric("ssim", Truth, "structural similarity on 8-bit values", (b, _) => b.Each(ImageQuality.Ssim))),
         .. WithProjected(Perceptual("lpips_alex", "AlexNet")),
         .. WithProjected(Perceptual("lpips_vgg", "VGG-16")),
+        .. WithProjected(
+            new ImageMetric(
+                "face_similarity",
+                Truth,
+                "1 - d/0.6, d the distance of dlib's face features; 0 and below: another person",
+                FaceSimilarity.Of
+            )
+            {
+                Detector = FaceSimilarity.Detector,
+            }
+        ),
         new ImageMetric(
             "consistency",
             Measurement,
@@ -46,6 +57,7 @@ public static class MetricKinds
         .. Distances("fid", "kid", "inception", "Inception, input as TensorFlow 1 resized it"),
         .. Distances("fid_torch", "kid_torch", "inception-torch", "Inception, input as pytorch-fid resizes it"),
         .. Distances("fd_dinov2", "kid_dinov2", "dinov2", "DINOv2 ViT-L/14"),
+        .. Distances("fd_face", "kid_face", FaceSimilarity.Detector, "dlib's face network, for sets of faces"),
         .. Distances("fd_small", "kid_small", "small", "the shipped small network, for choosing models; never to be quoted as FID"),
     ];
 

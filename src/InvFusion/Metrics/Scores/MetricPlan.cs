@@ -71,6 +71,8 @@ public sealed class MetricPlan
         {
             if (metric is ImageMetric { Network: { } network })
                 _ = tools.Perceptual(network);
+            if (metric is ImageMetric { Detector: { } detector })
+                _ = tools.Extractor(detector);
             if (metric is SetMetric set)
             {
                 if (reference is null)

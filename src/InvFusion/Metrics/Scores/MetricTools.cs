@@ -38,9 +38,13 @@ public sealed class MetricTools(WeightCache weights, Device? device = null) : ID
         metric switch
         {
             ImageMetric { Network: { } network } => weights.Require(network).Select(path => (network, path)),
-            SetMetric set => Detectors.Find(set.Detector).Files(weights).Select(path => (set.Detector, path)),
+            ImageMetric { Detector: { } detector } => FilesOf(detector),
+            SetMetric set => FilesOf(set.Detector),
             _ => [],
         };
+
+    private IEnumerable<(string Network, string Path)> FilesOf(string detector) =>
+        Detectors.Find(detector).Files(weights).Select(path => (detector, path));
 
     /// <inheritdoc/>
     public void Dispose()

@@ -8,6 +8,7 @@ public sealed record PublishedWeights(string Name, string Licence, IReadOnlyList
 {
     private const string Torchvision = "https://download.pytorch.org/models/";
     private const string Lpips = "https://raw.githubusercontent.com/richzhang/PerceptualSimilarity/master/lpips/weights/v0.1/";
+    private const string FaceApi = "https://cdn.jsdelivr.net/npm/@vladmandic/face-api@1.7.15/model/";
 
     /// <summary>All that are known. Hashes are those of the files as many projects have pinned them.</summary>
     public static IReadOnlyList<PublishedWeights> All { get; } =
@@ -65,6 +66,24 @@ public sealed record PublishedWeights(string Name, string Licence, IReadOnlyList
                     553_433_881
                 ),
                 new("lpips-0.1-vgg.pth", new(Lpips + "vgg.pth"), "a78928a0af1e5f0fcb1f3b9e8f8c3a2a5a3de244d830ad5c1feddc79b8432868", 7_289),
+            ]
+        ),
+        new(
+            "face",
+            "dlib's face recognition network of D. King, public domain; converted for TensorFlow.js in face-api of V. Mühler and V. Mandic, MIT",
+            [
+                new(
+                    "face_recognition_model.bin",
+                    new(FaceApi + "face_recognition_model.bin"),
+                    "b413e420d6840b2775fba32008db6f3cddb07d485967fb42cfcf379c16a8c589",
+                    6_444_032
+                ),
+                new(
+                    "face_recognition_model-weights_manifest.json",
+                    new(FaceApi + "face_recognition_model-weights_manifest.json"),
+                    "cbaffa501b0b9275a12b63357a6843e7e30c054e1c9151e1a5f879b26e32986b",
+                    19_615
+                ),
             ]
         ),
     ];

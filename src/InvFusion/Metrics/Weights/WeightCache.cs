@@ -8,7 +8,7 @@ public sealed class WeightCache
     private readonly Dictionary<string, string[]> _named;
 
     /// <summary>Takes what the user named.</summary>
-    /// <param name="named">NAME=FILE, or NAME=FILE,FILE where the parts of a network are in two files.</param>
+    /// <param name="named">NAME=FILE, NAME=FILE,FILE where the parts of a network are in two files, or NAME=FOLDER with the files under their published names.</param>
     /// <param name="folder">The cache's folder; that of the environment when null.</param>
     /// <exception cref="ConfigurationException">An entry is no NAME=FILE of a known name.</exception>
     public WeightCache(IEnumerable<string> named, string? folder = null)
@@ -46,9 +46,17 @@ public sealed class WeightCache
     public IReadOnlyList<string> Require(string name)
     {
         if (_named.TryGetValue(name, out var given))
+        {
+            given =
+            [
+                .. given.SelectMany(g =>
+                    Directory.Exists(g) ? PublishedWeights.Find(name).Files.Select(f => Path.Combine(g, f.FileName)) : [g]
+                ),
+            ];
             return given.FirstOrDefault(f => !File.Exists(f)) is { } missing
                 ? throw new DataFormatException($"--weights {name}={missing}: no such file")
                 : given;
+        }
         var weights = PublishedWeights.Find(name);
         if (weights.Files.FirstOrDefault(f => !File.Exists(PathOf(f))) is { } wanted)
             throw new DataFormatException(
