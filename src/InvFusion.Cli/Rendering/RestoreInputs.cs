@@ -98,7 +98,7 @@ internal sealed class RestoreInputs(
             degradation.WindowStep
             ?? throw new ConfigurationException(
                 $"--tiles: '{degradation.Text}' is not local (what it measures in a tile depends on the rest of the picture); "
-                    + "use box, missing-box, mask, patches, gray, none or sr:FACTOR,method=box, or leave --tiles out"
+                    + "use box, missing-box, mask, patches, pixels, rows, gray, none or sr:FACTOR,method=box, or leave --tiles out"
             );
         int Side(int length) => Math.Max(ModelShape.Width, simulate ? length / step * step : length * step);
         return ModelShape with { Height = Side(picture.Height), Width = Side(picture.Width) };

@@ -8,14 +8,15 @@ public sealed class CompressedSensingOperator : LinearOperator
 {
     private readonly Tensor _signs; // [B, 1, C, H, W]
     private readonly Tensor _kept; // [B, 1, O] places in the flattened transform
+    private readonly Tensor _measured; // [B, 1, O] 1, or 0 beyond the measurements of a sample that has fewer than others
     private readonly Tensor _rows; // cosines [H, H]
     private readonly Tensor _columns; // [W, W]
 
-    private CompressedSensingOperator(ImageShape image, Tensor signs, Tensor kept)
+    private CompressedSensingOperator(ImageShape image, Tensor signs, Tensor kept, Tensor measured)
         : base(image, (int)signs.shape[0], (int)kept.shape[2])
     {
         using var scope = NewDisposeScope();
-        (_signs, _kept) = (Keep(signs), Keep(kept));
+        (_signs, _kept, _measured) = (Keep(signs), Keep(kept), Keep(measured));
         (_rows, _columns) = (Keep(Cosines(image.Height).to(signs.device)), Keep(Cosines(image.Width).to(signs.device)));
     }
 
@@ -27,19 +28,42 @@ public sealed class CompressedSensingOperator : LinearOperator
     public static CompressedSensingOperator Draw(ImageShape image, double keep, IReadOnlyList<RandomStream> samples, Device? device = null)
     {
         ArgumentNullException.ThrowIfNull(samples);
-        if (keep is not (> 0 and <= 1))
-            throw new ArgumentException($"the fraction {keep} to keep is outside (0, 1]");
+        return Draw(image, [.. Enumerable.Repeat(keep, samples.Count)], keep, samples, device);
+    }
+
+    /// <summary>Draws an operator per stream, each with a fraction of its own. All measurements have one length; the shorter ones end with zeros.</summary>
+    /// <param name="image">Shape of one image.</param>
+    /// <param name="keep">The fraction that each sample measures.</param>
+    /// <param name="most">The fraction that the length of the measurements is, in (0, 1]; none of <paramref name="keep"/> is larger.</param>
+    /// <param name="samples">One stream per sample.</param>
+    /// <param name="device">Where the operator lives; the CPU when null.</param>
+    internal static CompressedSensingOperator Draw(
+        ImageShape image,
+        IReadOnlyList<double> keep,
+        double most,
+        IReadOnlyList<RandomStream> samples,
+        Device? device
+    )
+    {
+        if (most is not (> 0 and <= 1))
+            throw new ArgumentException($"the fraction {most} to keep is outside (0, 1]");
         using var scope = NewDisposeScope();
-        var count = Math.Max(1, (int)Math.Round(keep * image.Length));
-        var (signs, kept) = (new float[samples.Count * image.Length], new long[samples.Count * count]);
+        var length = Count(image, most);
+        var (signs, kept) = (new float[samples.Count * image.Length], new long[samples.Count * length]);
+        var measured = new float[kept.Length];
         for (var i = 0; i < samples.Count; i++)
         {
             foreach (ref var sign in signs.AsSpan(i * image.Length, image.Length))
                 sign = samples[i].NextInt(0, 2) == 0 ? -1 : 1;
-            Choose(samples[i], image.Length, kept.AsSpan(i * count, count));
+            var count = Count(image, keep[i]);
+            Choose(samples[i], image.Length, kept.AsSpan(i * length, count));
+            measured.AsSpan(i * length, count).Fill(1);
         }
         long[] shape = [samples.Count, 1, image.Channels, image.Height, image.Width];
-        return new(image, tensor(signs, device: device ?? CPU).reshape(shape), tensor(kept, device: device ?? CPU).reshape(-1, 1, count));
+        long[] places = [samples.Count, 1, length];
+        return new(image, Place(tensor(signs), shape), Place(tensor(kept), places), Place(tensor(measured), places));
+
+        Tensor Place(Tensor values, long[] size) => values.reshape(size).to(device ?? CPU);
     }
 
     /// <inheritdoc/>
@@ -49,7 +73,8 @@ public sealed class CompressedSensingOperator : LinearOperator
         using var scope = NewDisposeScope();
         var type = images.dtype == ScalarType.Float64 ? ScalarType.Float64 : ScalarType.Float32;
         var transformed = Sides(images.to_type(type) * _signs.to_type(type), _rows.to_type(type), _columns.to_type(type)).flatten(2);
-        return transformed.gather(2, _kept.expand(images.shape[0], images.shape[1], -1)).to_type(images.dtype).MoveToOuterDisposeScope();
+        var chosen = transformed.gather(2, _kept.expand(images.shape[0], images.shape[1], -1));
+        return (chosen * _measured.to_type(type)).to_type(images.dtype).MoveToOuterDisposeScope();
     }
 
     /// <inheritdoc/>
@@ -60,7 +85,7 @@ public sealed class CompressedSensingOperator : LinearOperator
         var type = measurements.dtype == ScalarType.Float64 ? ScalarType.Float64 : ScalarType.Float32;
         var (batch, k) = (measurements.shape[0], measurements.shape[1]);
         var spectrum = zeros([batch, k, Image.Length], dtype: type, device: measurements.device)
-            .scatter(2, _kept.expand(batch, k, -1), measurements.to_type(type))
+            .scatter_add(2, _kept.expand(batch, k, -1), measurements.to_type(type) * _measured.to_type(type))
             .reshape(batch, k, Image.Channels, Image.Height, Image.Width);
         var images = Sides(spectrum, _rows.to_type(type).t(), _columns.to_type(type).t()) * _signs.to_type(type);
         return images.to_type(measurements.dtype).MoveToOuterDisposeScope();
@@ -73,21 +98,31 @@ public sealed class CompressedSensingOperator : LinearOperator
         return (Adjoint(measurements) / (1 + sigmaY * sigmaY)).MoveToOuterDisposeScope();
     }
 
+    /// <summary>Noise of what is measured; beyond a sample's own fraction there is none.</summary>
+    public override Tensor Noise(Tensor normals)
+    {
+        RequireMeasurements(normals);
+        using var scope = NewDisposeScope();
+        return (normals * _measured.to_type(normals.dtype)).MoveToOuterDisposeScope();
+    }
+
     /// <inheritdoc/>
     public override LinearOperator Select(params ReadOnlySpan<long> samples)
     {
         using var scope = NewDisposeScope();
         var chosen = samples.ToArray();
-        return new CompressedSensingOperator(Image, Pick(_signs, chosen), Pick(_kept, chosen));
+        return new CompressedSensingOperator(Image, Pick(_signs, chosen), Pick(_kept, chosen), Pick(_measured, chosen));
     }
 
     /// <inheritdoc/>
     protected override void Dispose(bool disposing)
     {
-        foreach (var tensor in (Tensor[])[_signs, _kept, _rows, _columns])
+        foreach (var tensor in (Tensor[])[_signs, _kept, _measured, _rows, _columns])
             tensor.Dispose();
         base.Dispose(disposing);
     }
+
+    private static int Count(ImageShape image, double fraction) => Math.Max(1, (int)Math.Round(fraction * image.Length));
 
     private static Tensor Sides(Tensor x, Tensor left, Tensor right) =>
         nn.functional.linear(nn.functional.linear(x, right).transpose(-1, -2), left).transpose(-1, -2);

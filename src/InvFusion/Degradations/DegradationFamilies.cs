@@ -11,6 +11,11 @@ public static class DegradationFamilies
         ("patches", ["MissingPatches"], shared => new MissingPatchesFamily { Shared = shared }),
         ("box", ["Box"], shared => new BoxFamily(missing: false) { Shared = shared }),
         ("missing-box", ["MissingBox"], shared => new BoxFamily(missing: true) { Shared = shared }),
+        ("pixels", [], shared => new MissingPixelsFamily { Shared = shared }),
+        ("rows", [], shared => new MissingRowsFamily { Shared = shared }),
+        ("gaussian", [], shared => new GaussianBlurFamily { Shared = shared }),
+        ("disk", [], shared => new DiskBlurFamily { Shared = shared }),
+        ("compressed", [], shared => new CompressedSensingFamily { Shared = shared }),
         ("none", ["NoDegradation"], shared => new NoDegradationFamily { Shared = shared }),
         ("random", ["RandomDegradation"], shared => shared ? Public() : Default()),
     ];
@@ -18,7 +23,7 @@ public static class DegradationFamilies
     /// <summary>The names of all families.</summary>
     public static IReadOnlyList<string> Names { get; } = [.. Table.Select(row => row.Name)];
 
-    /// <summary>The mixture that the shipped models are trained on: every family.</summary>
+    /// <summary>The mixture that the shipped models are trained on.</summary>
     public static RandomFamily Default() => Mixture(["matrix", "motion", "patches", "none", "box", "missing-box", "sr"]);
 
     /// <summary>The public implementation's mixture: matrix, motion blur, missing patches and none, with its batch-wide draws.</summary>

@@ -35,6 +35,10 @@ public abstract class DegradationFamily
         return cat(rows, 0).to(device ?? CPU).MoveToOuterDisposeScope();
     }
 
+    /// <summary>A number in [low, high] whose logarithm is uniform.</summary>
+    private protected static double LogUniform(RandomStream stream, (double Low, double High) range) =>
+        Math.Clamp(Math.Exp(stream.NextUniform(Math.Log(range.Low), Math.Log(range.High))), range.Low, range.High);
+
     /// <summary>2^j, j uniform over the integers in [low, high] for which the power fits.</summary>
     private protected static int PowerOfTwo(RandomStream stream, int low, int high, Func<int, bool> fits)
     {

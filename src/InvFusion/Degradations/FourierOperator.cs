@@ -270,7 +270,8 @@ public sealed class FourierOperator : LinearOperator
         base.Dispose(disposing);
     }
 
-    private long[] Shift(int sign) => [sign * _kernel.shape[2] / Stride, sign * _kernel.shape[3] / Stride];
+    // The middle tap, at index n/2, is rolled by n/2 once more: for an odd side it lands at n - 1.
+    private long[] Shift(int sign) => [sign * (_kernel.shape[2] / 2 * 2 / Stride), sign * (_kernel.shape[3] / 2 * 2 / Stride)];
 
     // 1 at the places of a dimension that are their own mirror image modulo its length: the first, and the middle of an even one.
     private static Tensor Mirroring(int length)

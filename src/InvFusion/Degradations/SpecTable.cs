@@ -13,8 +13,12 @@ internal static class SpecTable
         new("missing-box", ["seed"], a => Box(a, missing: true), Local),
         new("mask", [], Mask, Local),
         new("patches", ["size", "keep", "seed"], Patches, Local),
+        new("pixels", ["keep", "seed"], Pixels, Local),
+        new("rows", ["keep", "seed"], MissingRows, Local),
         new("motion", ["stride", "intensity", "seed"], Motion),
         new("blur", ["sigma", "uniform", "border"], Blur),
+        new("gaussian", ["sigma", "seed"], Gaussian),
+        new("disk", ["radius", "seed"], Disk),
         new("kernel", ["stride"], Kernel),
         new("sr", ["method", "seed"], SuperResolution, a => IsBicubic(a) || a.Count == 0 ? null : Factor(a)),
         new("matrix", ["seed"], Matrix),
@@ -69,6 +73,20 @@ internal static class SpecTable
             r.Draw(keep is { } p ? new MissingPatchesFamily { Side = size, Keep = (p, p) } : new MissingPatchesFamily { Side = size });
     }
 
+    private static Func<SpecRequest, LinearOperator> Pixels(SpecArguments a)
+    {
+        a.AtMost(0, "pixels[:keep=SHARE,seed=N]");
+        var keep = a.Number("keep", 0, 1);
+        return r => r.Draw(keep is { } p ? new MissingPixelsFamily { Keep = (p, p) } : new MissingPixelsFamily());
+    }
+
+    private static Func<SpecRequest, LinearOperator> MissingRows(SpecArguments a)
+    {
+        a.AtMost(0, "rows[:keep=SHARE,seed=N]");
+        var keep = a.Number("keep", 0, 1);
+        return r => r.Draw(keep is { } p ? new MissingRowsFamily { Keep = (p, p) } : new MissingRowsFamily());
+    }
+
     private static Func<SpecRequest, LinearOperator> Motion(SpecArguments a)
     {
         a.AtMost(0, "motion[:stride=S,intensity=0…1,seed=N]");
@@ -93,6 +111,21 @@ internal static class SpecTable
             sigma is { } s
                 ? SeparableBlur.Gaussian(r.Image, s, reflect, r.Device)
                 : SeparableBlur.Uniform(r.Image, width!.Value, reflect, r.Device);
+    }
+
+    // Unlike blur, the operator of a kernel: on the doubled canvas, as the network is trained with it.
+    private static Func<SpecRequest, LinearOperator> Gaussian(SpecArguments a)
+    {
+        a.AtMost(0, "gaussian[:sigma=PIXELS,seed=N]");
+        var sigma = a.Number("sigma", 0, 1000);
+        return r => r.Draw(sigma is { } s ? new GaussianBlurFamily { Sigma = (s, s) } : new GaussianBlurFamily());
+    }
+
+    private static Func<SpecRequest, LinearOperator> Disk(SpecArguments a)
+    {
+        a.AtMost(0, "disk[:radius=PIXELS,seed=N]");
+        var radius = a.Number("radius", 0, 1000);
+        return r => r.Draw(radius is { } p ? new DiskBlurFamily { Radius = (p, p) } : new DiskBlurFamily());
     }
 
     private static Func<SpecRequest, LinearOperator> Kernel(SpecArguments a)
@@ -139,8 +172,11 @@ internal static class SpecTable
     private static Func<SpecRequest, LinearOperator> Compressed(SpecArguments a)
     {
         a.AtMost(0, "compressed[:keep=FRACTION,seed=N]");
-        var keep = a.Number("keep", 0, 1) ?? 0.1;
-        return r => CompressedSensingOperator.Draw(r.Image, keep, r.Samples, r.Device);
+        var keep = a.Number("keep", 0, 1);
+        return r =>
+            keep is { } p
+                ? CompressedSensingOperator.Draw(r.Image, p, r.Samples, r.Device) // no draw for the fraction
+                : r.Draw(new CompressedSensingFamily());
     }
 
     private static Func<SpecRequest, LinearOperator> Plain(SpecArguments a, string usage, Func<SpecRequest, LinearOperator> build)

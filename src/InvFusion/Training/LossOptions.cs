@@ -23,6 +23,12 @@ public sealed record LossOptions
     /// </summary>
     public double MmseShare { get; init; }
 
+    /// <summary>
+    /// Spreads the σ of an optimizer step's images evenly over their distribution instead of drawing each alone (edm): the same distribution, less variance of the
+    /// gradient. See <see cref="StratifiedNormals"/>.
+    /// </summary>
+    public bool Stratified { get; init; }
+
     /// <summary>Weight of (H⁺H(D - x))², which is always reported; 0 leaves it out of the loss.</summary>
     public double ConsistencyWeight { get; init; }
 
@@ -33,21 +39,24 @@ public sealed record LossOptions
     [JsonIgnore]
     public EdmLoss Edm => new(LogSigmaMean, LogSigmaStd);
 
-    /// <summary>Draws the standard normal of a sample that chooses its σ; the losses of the mean need none.</summary>
+    /// <summary>What the normal would have to be for the σ of <see cref="MmseEstimator"/>.</summary>
+    internal double MmseNormal => (Math.Log(MmseEstimator.Sigma) - LogSigmaMean) / LogSigmaStd;
+
+    /// <summary>Draws the standard normal of a sample that chooses its σ; the losses of the mean need none. Of one sample alone, not stratified.</summary>
     internal double DrawNormal(RandomStream stream)
     {
         if (Kind != LossKind.Edm)
             return 0;
         var normal = stream.NextNormal();
         if (MmseShare > 0 && stream.NextUniform() < MmseShare)
-            return (Math.Log(MmseEstimator.Sigma) - LogSigmaMean) / LogSigmaStd;
+            return MmseNormal;
         return normal;
     }
 
     /// <summary>Evaluates the loss, without the consistency.</summary>
     /// <param name="network">The network.</param>
     /// <param name="images">x, <c>[B, C, H, W]</c>.</param>
-    /// <param name="logSigmaNormals">Of <see cref="DrawNormal"/>, <c>[B]</c>.</param>
+    /// <param name="logSigmaNormals">Of <see cref="DrawNormal"/> or <see cref="StratifiedNormals"/>, <c>[B]</c>.</param>
     /// <param name="noise">Standard normals <c>[B, C, H, W]</c>.</param>
     /// <param name="conditioning">H, y and labels.</param>
     /// <param name="steps">Optimizer steps before this one, for the ramps of nppc.</param>

@@ -3,6 +3,7 @@ using System.Text.Json.Serialization;
 using InvFusion.Configuration;
 using InvFusion.Degradations;
 using InvFusion.Models;
+using InvFusion.Runtime;
 using InvFusion.Training.Averages;
 using InvFusion.Training.Validation;
 
@@ -34,6 +35,9 @@ public sealed record TrainingOptions
     /// null for one σ_y.
     /// </summary>
     public double? SigmaYMax { get; init; }
+
+    /// <summary>Makes small σ_y frequent: a mixture in place of the uniform draw up to <see cref="SigmaYMax"/>; null for the uniform draw.</summary>
+    public SmallNoiseOptions? SigmaYSmall { get; init; }
 
     /// <summary>Probability that a sample's class is withheld, so that the network learns to do without.</summary>
     public double LabelDrop { get; init; }
@@ -117,6 +121,10 @@ public sealed record TrainingOptions
     /// <summary>The options as indented JSON.</summary>
     public string ToJson() => ConfigurationJson.Write(this);
 
+    /// <summary>Draws the σ_y of one sample.</summary>
+    internal double DrawSigmaY(RandomStream stream) =>
+        SigmaYMax is not { } high ? SigmaY : SigmaYSmall?.Draw(stream, high) ?? stream.NextUniform(SigmaY, high);
+
     /// <summary>Checks every value.</summary>
     /// <exception cref="ConfigurationException">The message names the key.</exception>
     public void Validate(string source = "training options")
@@ -134,6 +142,15 @@ public sealed record TrainingOptions
                 "sigmaYMax",
                 "is given; a network that is told the noise needs network.noiseConditioning true"
             );
+        }
+        if (SigmaYSmall is { } small)
+        {
+            var (below, share, zeros) = (small.Below, small.Share, small.ZeroShare);
+            Require(SigmaYMax is not null, "sigmaYSmall", "is given without sigmaYMax, the largest noise; give both");
+            Require(SigmaY == 0, "sigmaYSmall", $"is given with sigmaY {SigmaY}; its range begins at 0, so leave sigmaY out");
+            Require(below > 0 && below < SigmaYMax, "sigmaYSmall.below", $"is {below}; it must be between 0 and sigmaYMax ({SigmaYMax})");
+            Require(share is >= 0 and <= 1, "sigmaYSmall.share", $"is {share}; it must be a probability, 0 to 1");
+            Require(zeros is >= 0 and <= 1, "sigmaYSmall.zeroShare", $"is {zeros}; it must be a probability, 0 to 1");
         }
         Require(
             !(MixedDegradations && SharedDegradations),
@@ -191,6 +208,11 @@ public sealed record TrainingOptions
             Require(double.IsFinite(Loss.LogSigmaMean), "loss.logSigmaMean", $"is {Loss.LogSigmaMean}; it must be a number");
             Require(Loss.LogSigmaStd is > 0 and < 100, "loss.logSigmaStd", $"is {Loss.LogSigmaStd}; it must be positive");
             Require(Loss.MmseShare is >= 0 and <= 1, "loss.mmseShare", $"is {Loss.MmseShare}; it must be 0 to 1");
+            Require(
+                !Loss.Stratified || Loss.Kind == LossKind.Edm,
+                "loss.stratified",
+                $"is true; {Loss.Kind} draws no σ, only Edm does: leave it out"
+            );
             NotNegative(Loss.ConsistencyWeight, "loss.consistencyWeight");
             NotNegative(Loss.DirectionWeight, "loss.directionWeight");
             Require(

@@ -20,6 +20,7 @@ namespace InvFusion.Training;
 internal sealed class TrainingStep(PreconditionedNetwork network, TrainingOptions options, Device device, int first = 0)
 {
     private readonly DegradationFamily _family = Family(options);
+    private readonly StratifiedNormals? _strata = options.Loss.Stratified ? new(options.Loss, options.Seed, options.StepImages) : null;
 
     private enum Purpose : ulong
     {
@@ -98,17 +99,7 @@ internal sealed class TrainingStep(PreconditionedNetwork network, TrainingOption
         ];
 
     private float[] NoiseLevels(ImageBatch batch) =>
-        [
-            .. Enumerable
-                .Range(0, batch.Count)
-                .Select(i =>
-                    (float)(
-                        options.SigmaYMax is { } high
-                            ? Stream(Purpose.NoiseLevel, batch.Counter + i).NextUniform(options.SigmaY, high)
-                            : options.SigmaY
-                    )
-                ),
-        ];
+        [.. Enumerable.Range(0, batch.Count).Select(i => (float)options.DrawSigmaY(Stream(Purpose.NoiseLevel, batch.Counter + i)))];
 
     // The images, and the 9 numbers of each that the network is told.
     private (Tensor Images, Tensor Values) Augment(Tensor images, ImageBatch batch)
@@ -138,7 +129,7 @@ internal sealed class TrainingStep(PreconditionedNetwork network, TrainingOption
 
     private (Tensor LogSigma, Tensor Noise, Tensor? Measurement) DrawNoise(ImageBatch batch, ImageShape shape, LinearOperator op)
     {
-        var logSigma = new float[batch.Count];
+        var logSigma = _strata?.Draw(batch.Counter, batch.Count) ?? new double[batch.Count];
         var noise = new float[batch.Count * shape.Length];
         var measurement = options.SigmaY > 0 || options.SigmaYMax > 0 ? new float[batch.Count * op.MeasurementLength] : null;
         Parallel.For(
@@ -147,14 +138,15 @@ internal sealed class TrainingStep(PreconditionedNetwork network, TrainingOption
             i =>
             {
                 var stream = Stream(Purpose.Sample, batch.Counter + i);
-                logSigma[i] = (float)options.Loss.DrawNormal(stream);
+                if (_strata is null)
+                    logSigma[i] = options.Loss.DrawNormal(stream);
                 stream.FillNormal(noise.AsSpan(i * shape.Length, shape.Length));
                 if (measurement is not null)
                     stream.FillNormal(measurement.AsSpan(i * op.MeasurementLength, op.MeasurementLength));
             }
         );
         return (
-            tensor(logSigma, device: device),
+            tensor(Array.ConvertAll(logSigma, z => (float)z), device: device),
             tensor(noise, device: device).view(batch.Count, shape.Channels, shape.Height, shape.Width),
             measurement is null ? null : tensor(measurement, device: device).view(batch.Count, 1, op.MeasurementLength)
         );

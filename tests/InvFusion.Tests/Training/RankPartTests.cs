@@ -32,6 +32,32 @@ public class RankPartTests
         Assert.Equal(0, whole.Zip(parts, (a, b) => Math.Abs(a - b)).Max() / scale, 2e-5);
     }
 
+    [Theory]
+    [InlineData("compressed", 2)]
+    [InlineData("gaussian", 3)]
+    [InlineData("pixels", 3)]
+    public void Gradients_of_parts_add_up_with_the_noise_and_levels_of_the_whole_step(string family, int ranks)
+    {
+        using var oneThread = new TorchThreads(1);
+        var options = TestRuns.Options with
+        {
+            Network = TestNetworks.Configuration with { Dropout = 0, NoiseConditioning = true },
+            Degradations = [family],
+            Batch = 5,
+            SigmaY = 0,
+            SigmaYMax = 0.5,
+            SigmaYSmall = new(),
+            Augmentation = 0.5,
+            Loss = new() { Stratified = true, MmseShare = 0.2 },
+        };
+        var (whole, loss) = Gradients(options, ranks: 1);
+        var (parts, sum) = Gradients(options, ranks);
+        Assert.Equal(loss, sum, 1e-5);
+        var scale = whole.Max(Math.Abs);
+        Assert.True(scale > 1e-3);
+        Assert.Equal(0, whole.Zip(parts, (a, b) => Math.Abs(a - b)).Max() / scale, 2e-5);
+    }
+
     [Fact]
     public void More_ranks_than_images_are_refused()
     {

@@ -67,6 +67,16 @@ public sealed class ResumeTests : IDisposable
                         Loss = new() { ConsistencyWeight = 0.5, MmseShare = 0.3 },
                     }
                 },
+                {
+                    "edm, stratified, small noise",
+                    all with
+                    {
+                        Degradations = ["pixels", "rows", "gaussian", "disk", "compressed", "none"],
+                        SigmaY = 0,
+                        SigmaYSmall = new(),
+                        Loss = new() { Stratified = true, MmseShare = 0.2 },
+                    }
+                },
                 { "edm, as the public code draws", all with { SharedDegradations = true } },
                 {
                     "edm, Muon",

@@ -10,6 +10,14 @@ public class TrainingOptionsTests
 {
     private static readonly TrainingOptions Options = TestRuns.Options;
 
+    private static readonly TrainingOptions Noisy = Options with
+    {
+        Network = Options.Network with { NoiseConditioning = true },
+        SigmaY = 0,
+        SigmaYMax = 0.5,
+        SigmaYSmall = new(),
+    };
+
     [Fact]
     public void Json_round_trip_keeps_every_value()
     {
@@ -28,6 +36,57 @@ public class TrainingOptionsTests
         Assert.Equal(options.ToJson(), read.ToJson());
         Assert.Equal(options.Optimizer, read.Optimizer);
         Assert.Equal((options.Loss, options.Ema, options.LearningRate, options.Seed), (read.Loss, read.Ema, read.LearningRate, read.Seed));
+    }
+
+    [Fact]
+    public void Small_noise_is_as_frequent_as_its_options_say()
+    {
+        var options = Noisy with
+        {
+            SigmaYSmall = new()
+            {
+                Below = 0.03,
+                Share = 0.4,
+                ZeroShare = 0.25,
+            },
+        };
+        options.Validate();
+        var levels = Enumerable.Range(0, 4000).Select(i => options.DrawSigmaY(new RandomStream(1, (ulong)i))).ToArray();
+        var small = levels.Where(s => s is > 0 and < 0.03).ToArray();
+        var large = levels.Where(s => s >= 0.03).ToArray();
+        // Four standard deviations of a share of 4000 draws are at most 0.031.
+        Assert.InRange(levels.Count(s => s == 0) / 4000.0, 0.08, 0.12);
+        Assert.InRange(small.Length / 4000.0, 0.27, 0.33);
+        Assert.Equal(4000, levels.Count(s => s == 0) + small.Length + large.Length);
+        Assert.InRange(small.Average(), 0.0139, 0.0161); // of U(0, 0.03): 0.015, four standard errors 0.001
+        Assert.InRange(large.Average(), 0.253, 0.277); // of U(0.03, 0.5): 0.265, four standard errors 0.011
+        Assert.True(large.Max() is < 0.5 and > 0.499);
+    }
+
+    [Fact]
+    public void Without_the_option_noise_is_drawn_as_before()
+    {
+        var uniform = Noisy with { SigmaY = 0.1, SigmaYSmall = null };
+        Assert.Equal(new RandomStream(1, 5).NextUniform(0.1, 0.5), uniform.DrawSigmaY(new RandomStream(1, 5)));
+        Assert.Equal(0.1, (uniform with { SigmaYMax = null }).DrawSigmaY(new RandomStream(1, 5)));
+    }
+
+    [Fact]
+    public void Empty_options_of_small_noise_are_the_defaults_and_unknown_keys_are_refused()
+    {
+        var json = Noisy.ToJson();
+        Assert.Equal(new SmallNoiseOptions(), TrainingOptions.FromJson(json, "test").SigmaYSmall);
+        Assert.Equal(new SmallNoiseOptions(), TrainingOptions.FromJson(Edited("{}"), "test").SigmaYSmall);
+        Assert.Null(TrainingOptions.FromJson(Edited("null"), "test").SigmaYSmall);
+        var error = Assert.Throws<ConfigurationException>(() => TrainingOptions.FromJson(Edited("""{"bellow": 0.1}"""), "test"));
+        Assert.Contains("bellow", error.Message, StringComparison.Ordinal);
+
+        string Edited(string value)
+        {
+            var node = System.Text.Json.Nodes.JsonNode.Parse(json)!;
+            node["sigmaYSmall"] = System.Text.Json.Nodes.JsonNode.Parse(value);
+            return node.ToJsonString();
+        }
     }
 
     [Fact]
@@ -153,6 +212,20 @@ public class TrainingOptionsTests
                     Network = Options.Network with { Kind = NetworkKind.Unconditional, NoiseConditioning = true },
                 }
             },
+            { "sigmaYSmall is given without sigmaYMax", Options with { SigmaY = 0, SigmaYSmall = new() } },
+            { "sigmaYSmall is given with sigmaY 0.05", Noisy with { SigmaY = 0.05 } },
+            { "sigmaYSmall.below", Noisy with { SigmaYSmall = new() { Below = 0.5 } } },
+            { "sigmaYSmall.below", Noisy with { SigmaYSmall = new() { Below = 0 } } },
+            { "sigmaYSmall.below", Noisy with { SigmaYSmall = new() { Below = double.NaN } } },
+            { "sigmaYSmall.share", Noisy with { SigmaYSmall = new() { Share = 1.1 } } },
+            { "sigmaYSmall.zeroShare", Noisy with { SigmaYSmall = new() { ZeroShare = -0.1 } } },
+            {
+                "loss.stratified",
+                Options with
+                {
+                    Loss = new() { Kind = LossKind.Mmse, Stratified = true },
+                }
+            },
             { "mixedDegradations", Options with { MixedDegradations = true, SharedDegradations = true } },
             { "statusImages", Options with { StatusImages = 0 } },
             { "checkpointImages", Options with { CheckpointImages = -1 } },
@@ -202,6 +275,8 @@ public class TrainingOptionsTests
             { "optimizer.weightDecay", Options with { Optimizer = new() { WeightDecay = 0.01 } } },
             { "augmentation", Options with { Augmentation = 0.1 } },
             { "mixedDegradations", Options with { MixedDegradations = true } },
+            { "sigmaYSmall", Options with { SigmaYSmall = new() } },
+            { "stratified", Options with { Loss = new() { Stratified = true } } },
             { "consistencyWeight", Options with { Loss = new() { ConsistencyWeight = 1 } } },
         };
 

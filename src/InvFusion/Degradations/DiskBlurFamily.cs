@@ -1,0 +1,26 @@
+using InvFusion.Runtime;
+using static TorchSharp.torch;
+
+namespace InvFusion.Degradations;
+
+/// <summary>Blur by a disk (a lens out of focus) without decimation, with zeros around the image; the kernel is cut at the image's size.</summary>
+public sealed class DiskBlurFamily : DegradationFamily
+{
+    /// <summary>Range of the radius in pixels, drawn uniformly.</summary>
+    public (double Low, double High) Radius { get; init; } = (1, 6);
+
+    /// <inheritdoc/>
+    public override string Name => "disk";
+
+    /// <inheritdoc/>
+    public override LinearOperator Draw(ImageShape image, IReadOnlyList<RandomStream> samples, RandomStream batch, Device? device = null)
+    {
+        ArgumentNullException.ThrowIfNull(samples);
+        ArgumentNullException.ThrowIfNull(batch);
+        using var scope = NewDisposeScope();
+        var reach = Math.Max(0, Radius.High - 0.5); // of the largest: all kernels of a batch have one size, whoever is in it
+        var (kh, kw) = (BlurKernel.Side(reach, image.Height), BlurKernel.Side(reach, image.Width));
+        var kernels = (Shared ? [batch] : samples).Select(s => BlurKernel.Disk(s.NextUniform(Radius.Low, Radius.High), kw, kh));
+        return new FourierOperator(image, Stack(kernels, 1, kh, kw, device), stride: 1, batchThreshold: Shared);
+    }
+}
