@@ -58,6 +58,7 @@ internal sealed class CompareCommand
             _slowCount,
             _batch,
             _shared.Steps,
+            _shared.Schedule,
             _shared.Churn,
             _shared.Seed,
             _shared.NoProjection,

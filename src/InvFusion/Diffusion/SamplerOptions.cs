@@ -54,7 +54,7 @@ public sealed record SamplerOptions
             SigmaMin = Known("sigma-min", SigmaMin),
             SigmaMax = Known("sigma-max", SigmaMax),
             Rho = Known("rho", Rho),
-            Levels = kind.OptionNames.Contains("schedule") ? Levels : null,
+            Levels = kind.TakesLevels ? Levels : null,
             Churn = Known("churn", Churn),
             ChurnMin = Known("churn-min", ChurnMin),
             ChurnMax = Known("churn-max", ChurnMax),

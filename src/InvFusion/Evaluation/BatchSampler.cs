@@ -57,7 +57,8 @@ internal static class BatchSampler
         return Samplers.Create(contestant.Method, contestant.Options).Sample(denoiser, request, progress, cancellation);
     }
 
-    private static IDenoiser Denoiser(Contestant c, InverseProblem? problem, Tensor? labels)
+    /// <summary>The denoiser of a contestant, which knows the measurement where the method wants that; what it holds belongs to the open dispose scope.</summary>
+    public static IDenoiser Denoiser(Contestant c, InverseProblem? problem, Tensor? labels)
     {
         var known = c.Kind.Conditional ? Known(c.Network, problem) : Conditioning.None;
         var main = new NetworkDenoiser(c.Network, known with { ClassLabels = labels });
