@@ -19,7 +19,13 @@ internal static class EvaluationsPlot
         all.Layout = new ScottPlot.MultiplotLayouts.Grid(degradations.Length, metrics.Length);
         foreach (var (d, degradation) in degradations.Index())
         foreach (var (m, metric) in metrics.Index())
-            Fill(all.GetPlot(d * metrics.Length + m), [.. rows.Where(r => r.Degradation == degradation)], metric, methods, legend: m == 0);
+            Fill(
+                all.GetPlot(d * metrics.Length + m),
+                [.. rows.Where(r => r.Degradation == degradation)],
+                metric,
+                methods,
+                legend: m == metrics.Length - 1
+            );
         all.SavePng(path, Width * metrics.Length, Height * degradations.Length);
     }
 
@@ -45,6 +51,19 @@ internal static class EvaluationsPlot
         plot.XLabel("evaluations", 13);
         plot.YLabel(metric, 13);
         if (legend)
-            plot.ShowLegend(Alignment.UpperRight);
+            plot.ShowLegend(Edge.Right);
+        else
+            plot.HideLegend();
+        Limit(plot, [.. rows.Select(r => r.Value(metric)?.Mean ?? double.NaN).Where(double.IsFinite).Order()]);
+    }
+
+    // Heun's few steps are so far off that nothing else could be told apart beside them: an eighth of the points at either end may leave the picture.
+    private static void Limit(Plot plot, double[] values)
+    {
+        if (values.Length == 0)
+            return;
+        var (low, high) = (values[values.Length / 8], values[values.Length - 1 - values.Length / 8]);
+        if (high > low)
+            plot.Axes.SetLimitsY(low - 0.2 * (high - low), high + 0.2 * (high - low));
     }
 }
