@@ -25,6 +25,7 @@ internal static class BenchCommand
         new("bench", "Measures the program's methods and parts")
         {
             Posterior(),
+            EvaluationsBenchCommand.Create(),
             DirectionBenchCommand.Create(),
             PrecisionBenchCommand.Create(),
             ValidationBenchCommand.Create(),

@@ -65,6 +65,7 @@ internal sealed class CompareCommand
             _sides,
             _batch,
             _shared.Steps,
+            _shared.Schedule,
             _shared.Churn,
             _shared.Seed,
             _shared.NoProjection,

@@ -54,7 +54,8 @@ internal static class ComparisonPairs
     // Each method gets the options that it knows: mmse takes no steps, and --steps is for the others.
     private static Contestant Create(string name, PreconditionedNetwork network, string method, SamplerOptions given, bool project)
     {
-        var options = given.For(Samplers.Find(method));
+        var kind = Samplers.Find(method);
+        var options = network.Schedules.Apply(kind, given.For(kind));
         _ = Samplers.Create(method, options); // refuses values out of range before the first image
         return new(name, network, method, options, project);
     }

@@ -44,6 +44,7 @@ internal sealed class EvaluationOptions
                 Shared.Seed,
                 Shared.Method,
                 Shared.Steps,
+                Shared.Schedule,
                 Shared.Churn,
                 Shared.Guidance,
                 Shared.Guide,
@@ -161,6 +162,7 @@ internal sealed class EvaluationOptions
         var unconditional = network.Configuration.Kind == NetworkKind.Unconditional;
         var method = chosen || !unconditional || !Restores ? parsed.GetValue(Shared.Method)! : ZeroShotDefault;
         var options = Shared.Sampler.Read(parsed, parsed.GetValue(Shared.Steps), parsed.GetValue(Shared.Churn));
+        options = network.Schedules.Apply(Samplers.Find(method), options);
         _ = Samplers.Create(method, options); // refuses values out of range before the first image
         if (guide is not null && parsed.GetValue(Shared.Guidance) is null)
             throw new ConfigurationException("--guide: needs --cfg, the weight of the guidance");

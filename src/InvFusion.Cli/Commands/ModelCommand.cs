@@ -9,7 +9,7 @@ using InvFusion.Verification;
 
 namespace InvFusion.Cli.Commands;
 
-/// <summary><c>model</c>: info, convert and verify; <see cref="EmaCommand"/> and <see cref="ModelDifference"/> beside them.</summary>
+/// <summary><c>model</c>: info, convert and verify; <see cref="EmaCommand"/>, <see cref="ScheduleCommand"/> and <see cref="ModelDifference"/> beside them.</summary>
 internal static class ModelCommand
 {
     public static Command Create() =>
@@ -18,6 +18,7 @@ internal static class ModelCommand
             Info(),
             ConvertModel(),
             EmaCommand.Create(),
+            ScheduleCommand.Create(),
             Verify(),
             ModelDifference.Create(),
         };

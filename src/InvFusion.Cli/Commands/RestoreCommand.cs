@@ -63,6 +63,7 @@ internal static class RestoreCommand
                 settings.Validate();
                 var degradation = DegradationSpec.Parse(parsed.GetValue(options.Degradation)!);
                 using var network = options.LoadModel(parsed);
+                settings = settings.WithSchedule(network);
                 using var guide = options.LoadGuide(parsed);
                 using var codec = options.LoadCodec(parsed, network.Configuration);
                 MethodFit.Require($"--model {parsed.GetValue(options.Model)}", network.Configuration, settings.Method);

@@ -28,6 +28,7 @@ internal static class SampleCommand
                 settings.Validate();
                 var folder = parsed.GetValue(options.Out)!;
                 using var network = options.LoadModel(parsed);
+                settings = settings.WithSchedule(network);
                 using var guide = options.LoadGuide(parsed);
                 using var codec = options.LoadCodec(parsed, network.Configuration);
                 OutputFolder.Require(folder);

@@ -10,7 +10,7 @@ internal sealed class SamplerFlags
     private readonly Option<double?> _sigmaMax = new("--sigma-max") { Description = "Noise level of the start" };
     private readonly Option<double?> _rho = new("--rho")
     {
-        Description = "ρ of the noise levels: the larger, the more lie near the lowest",
+        Description = "ρ of the noise levels: the larger, the more lie near the lowest; Infinity spaces them evenly in ln σ",
     };
     private readonly Option<double?> _churnMin = new("--churn-min") { Description = "S_min: churn acts at σ of at least this" };
     private readonly Option<double?> _churnMax = new("--churn-max") { Description = "S_max: churn acts at σ of at most this" };
@@ -20,7 +20,7 @@ internal sealed class SamplerFlags
     };
     private readonly Option<double?> _eta = new("--eta")
     {
-        Description = "η of ddrm, ddnm, pigdm, dps: the share of fresh noise in a step",
+        Description = "η of ddrm, ddnm, pigdm, dps, dpmpp-2m-sde: how much fresh noise a step draws",
     };
     private readonly Option<double?> _stepSize = new("--step-size") { Description = "How far a gradient step of dps or daps goes" };
     private readonly Option<int?> _langevin = new("--langevin-steps")

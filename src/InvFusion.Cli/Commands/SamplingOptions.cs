@@ -1,5 +1,6 @@
 using System.CommandLine;
 using InvFusion.Diffusion;
+using InvFusion.Models;
 using InvFusion.Restoration;
 
 namespace InvFusion.Cli.Commands;
@@ -20,5 +21,12 @@ internal static class SamplingOptions
             Guidance = parsed.GetValue(options.Guidance),
             GuidanceInterval = parsed.GetValue(options.GuidanceInterval) is { } text ? SigmaInterval.Parse(text, "--cfg-interval") : null,
             BatchSize = parsed.GetValue(options.Batch),
+        };
+
+    /// <summary>The options with the noise levels that the network carries for the method and its number of steps, where it does.</summary>
+    public static RestoreOptions WithSchedule(this RestoreOptions options, PreconditionedNetwork network) =>
+        options with
+        {
+            Sampler = network.Schedules.Apply(Samplers.Find(options.Method), options.Sampler),
         };
 }

@@ -12,6 +12,8 @@ namespace InvFusion.Cli.Commands;
 /// <summary>The options that several commands share, and what they mean. Each command makes its own set.</summary>
 internal sealed class SharedOptions
 {
+    private const string FittedSchedule = "model";
+
     public Option<string> Model { get; } =
         new("--model") { Description = "Trained model: a name under models/ or a file", DefaultValueFactory = _ => ModelCatalog.Default };
 
@@ -31,6 +33,13 @@ internal sealed class SharedOptions
         };
 
     public Option<int?> Steps { get; } = new("--steps") { Description = "Steps of the sampler" };
+    public Option<string> Schedule { get; } =
+        new("--schedule")
+        {
+            Description =
+                "Noise levels of ipndm, dpmpp-2m, dpmpp-2m-sde and unipc: model for those that 'model schedule' has fitted, where the model has them, or rho for the formula",
+            DefaultValueFactory = _ => FittedSchedule,
+        };
     public Option<double?> Churn { get; } = new("--churn") { Description = "S_churn of edm: how much fresh noise a step adds" };
     public SamplerFlags Sampler { get; } = new();
     public Option<int> Samples { get; } = new("--samples") { Description = "Number of samples", DefaultValueFactory = _ => 4 };
@@ -76,7 +85,23 @@ internal sealed class SharedOptions
     /// <summary>Adds the options of sampling.</summary>
     public void AddSampling(Command command)
     {
-        foreach (var option in new Option[] { Method, Steps, Churn, Samples, Seed, Guidance, Guide, GuidanceInterval, Class, Batch, Out })
+        foreach (
+            var option in new Option[]
+            {
+                Method,
+                Steps,
+                Schedule,
+                Churn,
+                Samples,
+                Seed,
+                Guidance,
+                Guide,
+                GuidanceInterval,
+                Class,
+                Batch,
+                Out,
+            }
+        )
             command.Add(option);
         Sampler.AddTo(command);
     }
@@ -110,6 +135,15 @@ internal sealed class SharedOptions
     /// <summary>Loads the model on the device, ready to evaluate.</summary>
     public PreconditionedNetwork LoadModel(ParseResult parsed) => LoadModel(parsed, parsed.GetValue(Model)!);
 
+    // A command without the option samples nothing, or takes what the model has.
+    private bool FittedSchedules(ParseResult parsed) =>
+        parsed.GetValue(Schedule) switch
+        {
+            null or FittedSchedule => true,
+            "rho" => false,
+            var other => throw new ConfigurationException($"--schedule {other}: unknown; use {FittedSchedule} or rho"),
+        };
+
     /// <summary>The autoencoder of a model of latents, on the device; null for a model of pictures.</summary>
     public LatentCodec? LoadCodec(ParseResult parsed, NetworkConfiguration network)
     {
@@ -137,6 +171,8 @@ internal sealed class SharedOptions
         var type = ComputePrecision.Parse(parsed.GetValue(Precision) ?? "auto", device); // a command may not have the option
         var network = NetworkFile.Load(ModelCatalog.Resolve(name, option));
         network.ComputeType = type;
+        if (!FittedSchedules(parsed))
+            network.Schedules = ModelSchedules.None;
         return network.to(device);
     }
 }

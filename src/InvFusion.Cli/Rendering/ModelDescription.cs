@@ -19,6 +19,8 @@ internal static class ModelDescription
             var joint = level.Joint && network.Kind == NetworkKind.InvFusion ? ", joint" : "";
             yield return $"level {i}: width {level.Width}, depth {level.Depth}, {attention}{joint}";
         }
+        foreach (var schedule in NetworkFile.ReadSchedules(file, path).All)
+            yield return FormattableString.Invariant($"schedule of {schedule.Values.Count} steps: {schedule}");
         foreach (var (key, value) in Notes(file))
             yield return $"{key}: {value}";
     }
@@ -31,11 +33,14 @@ internal static class ModelDescription
             ["numbers"] = Numbers(file),
             ["tensors"] = file.Tensors.Count,
             ["multiplyAdds"] = NetworkCost.Of(network).MultiplyAdds,
+            ["schedules"] = JsonNode.Parse(NetworkFile.ReadSchedules(file, path).ToJson()),
             ["metadata"] = new JsonObject(Notes(file).Select(n => KeyValuePair.Create(n.Key, (JsonNode?)n.Value))),
         };
 
     private static long Numbers(SafetensorsFile file) => file.Tensors.Values.Sum(t => t.Shape.Aggregate(1L, (a, b) => a * b));
 
     private static IEnumerable<KeyValuePair<string, string>> Notes(SafetensorsFile file) =>
-        file.Metadata.Where(m => m.Key != NetworkFile.ConfigurationKey).OrderBy(m => m.Key, StringComparer.Ordinal);
+        file
+            .Metadata.Where(m => m.Key is not (NetworkFile.ConfigurationKey or NetworkFile.SchedulesKey))
+            .OrderBy(m => m.Key, StringComparer.Ordinal);
 }

@@ -28,6 +28,13 @@ public sealed record SamplerKind(
     /// <summary>Whether it gives the mean alone: its samples differ by nothing that matters.</summary>
     public bool PointEstimate => DefaultSteps == 1;
 
+    /// <summary>Whether it can walk down noise levels that are given one by one (<see cref="SamplerOptions.Levels"/>).</summary>
+    public bool TakesLevels => OptionNames.Contains("schedule");
+
+    /// <summary>The most steps that take no more evaluations than this; 0 where one step takes more.</summary>
+    public int StepsWithin(int evaluations) =>
+        Enumerable.Range(1, Math.Max(0, evaluations)).LastOrDefault(s => Evaluations(s) <= evaluations);
+
     /// <summary>The steps that it takes with these options.</summary>
     public int StepsOf(SamplerOptions options) => options.Steps ?? DefaultSteps;
 }

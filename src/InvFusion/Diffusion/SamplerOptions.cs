@@ -15,6 +15,9 @@ public sealed record SamplerOptions
     /// <summary>ρ of the noise schedule.</summary>
     public double? Rho { get; init; }
 
+    /// <summary>Noise levels one by one, in place of <see cref="SigmaMin"/>, <see cref="SigmaMax"/> and <see cref="Rho"/>: those that a model carries for this number of steps.</summary>
+    public NoiseLevels? Levels { get; init; }
+
     /// <summary>S_churn.</summary>
     public double? Churn { get; init; }
 
@@ -27,7 +30,7 @@ public sealed record SamplerOptions
     /// <summary>S_noise.</summary>
     public double? ChurnNoise { get; init; }
 
-    /// <summary>η, the share of fresh noise in a step.</summary>
+    /// <summary>η, how much fresh noise a step draws.</summary>
     public double? Eta { get; init; }
 
     /// <summary>How far a gradient step goes.</summary>
@@ -51,6 +54,7 @@ public sealed record SamplerOptions
             SigmaMin = Known("sigma-min", SigmaMin),
             SigmaMax = Known("sigma-max", SigmaMax),
             Rho = Known("rho", Rho),
+            Levels = kind.TakesLevels ? Levels : null,
             Churn = Known("churn", Churn),
             ChurnMin = Known("churn-min", ChurnMin),
             ChurnMax = Known("churn-max", ChurnMax),
@@ -71,6 +75,7 @@ public sealed record SamplerOptions
             ("sigma-min", SigmaMin),
             ("sigma-max", SigmaMax),
             ("rho", Rho),
+            ("schedule", Levels),
             ("churn", Churn),
             ("churn-min", ChurnMin),
             ("churn-max", ChurnMax),

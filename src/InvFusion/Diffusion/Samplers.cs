@@ -8,6 +8,7 @@ public static class Samplers
 
     private static readonly string[] ScheduleOptions = ["steps", "sigma-min", "sigma-max", "rho"];
     private static readonly string[] StepOptionNames = [.. ScheduleOptions, "churn", "churn-min", "churn-max", "churn-noise"];
+    private static readonly string[] MultistepOptionNames = [.. ScheduleOptions, "schedule"];
     private static readonly string[] EtaOptions = [.. StepOptionNames, "eta", "variant"];
     private static readonly string[] DpsOptions = [.. EtaOptions, "step-size"];
     private static readonly string[] DapsOptions = [.. StepOptionNames, "variant", "step-size", "langevin-steps"];
@@ -19,6 +20,38 @@ public static class Samplers
         {
             Evaluations = steps => 2 * steps - 1,
         },
+        new(
+            "ipndm",
+            "Adams-Bashforth steps of order 1 to 4",
+            12,
+            true,
+            MultistepOptionNames,
+            o => new IpndmSampler(Multistep(o, IpndmSampler.Defaults))
+        ),
+        new(
+            "dpmpp-2m",
+            "DPM-Solver++ of 2nd order in ln σ",
+            16,
+            true,
+            MultistepOptionNames,
+            o => new DpmSolverSampler(Multistep(o, DpmSolverSampler.Defaults))
+        ),
+        new(
+            "dpmpp-2m-sde",
+            "DPM-Solver++ of 2nd order with fresh noise",
+            24,
+            true,
+            [.. MultistepOptionNames, "eta"],
+            o => new DpmSolverSdeSampler(Multistep(o, DpmSolverSdeSampler.Defaults))
+        ),
+        new(
+            "unipc",
+            "predictor and corrector of 3rd order",
+            12,
+            true,
+            MultistepOptionNames,
+            o => new UniPcSampler(Multistep(o, UniPcSampler.Defaults))
+        ),
         new("mmse", "the posterior mean in one evaluation", 1, Conditional: true, [], _ => new MmseEstimator()),
         new("nppc", "the posterior mean and its principal directions", 1, Conditional: true, [], _ => new NppcEstimator())
         {
@@ -63,6 +96,12 @@ public static class Samplers
 
     private static EdmSampler Edm(SamplerOptions o) => new(Walk(o, new EdmOptions()));
 
+    private static MultistepOptions Multistep(SamplerOptions o, MultistepOptions defaults) =>
+        Walk(o, defaults) with
+        {
+            Eta = o.Eta ?? defaults.Eta,
+        };
+
     private static ZeroShotOptions ZeroShot(SamplerOptions o, ZeroShotOptions defaults) =>
         Walk(o, defaults) with
         {
@@ -84,6 +123,7 @@ public static class Samplers
                     SigmaMax = o.SigmaMax ?? defaults.Schedule.SigmaMax,
                     Rho = o.Rho ?? defaults.Schedule.Rho,
                 },
+                Levels = o.Levels,
                 Churn = o.Churn ?? defaults.Churn,
                 ChurnMin = o.ChurnMin ?? defaults.ChurnMin,
                 ChurnMax = o.ChurnMax ?? defaults.ChurnMax,

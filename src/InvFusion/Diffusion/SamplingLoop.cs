@@ -15,7 +15,7 @@ internal static class SamplingLoop
         using var noGrad = no_grad();
         using var scope = NewDisposeScope();
         using var pause = CollectionPause.Begin();
-        var sigmas = options.Schedule.Levels(options.Steps);
+        var sigmas = options.Sigmas();
         var x = run.Normal().mul_(sigmas[0]);
         if (start is not null)
             x = start(x, sigmas[0]);

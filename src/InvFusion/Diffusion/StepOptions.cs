@@ -11,6 +11,9 @@ public record StepOptions
     /// <summary>The noise levels.</summary>
     public NoiseSchedule Schedule { get; init; } = new();
 
+    /// <summary>Noise levels to walk down in place of <see cref="Schedule"/>, one for each step; null for those of the formula.</summary>
+    public NoiseLevels? Levels { get; init; }
+
     /// <summary>S_churn: how much fresh noise is added in all; 0 adds none.</summary>
     public double Churn { get; init; }
 
@@ -30,6 +33,7 @@ public record StepOptions
         Schedule.Validate();
         if (Steps < 1)
             throw new ConfigurationException($"steps is {Steps}: it must be at least 1");
+        _ = Levels?.ForSteps(Steps);
         if (!(Churn >= 0 && double.IsFinite(Churn)))
             throw new ConfigurationException($"churn is {Churn}: it must be 0 or more");
         if (!(ChurnMin >= 0 && ChurnMax >= ChurnMin))
@@ -37,6 +41,9 @@ public record StepOptions
         if (!(ChurnNoise >= 0 && double.IsFinite(ChurnNoise)))
             throw new ConfigurationException($"churn-noise is {ChurnNoise}: it must be 0 or more");
     }
+
+    // steps + 1 levels, the last of them 0.
+    internal double[] Sigmas() => Levels?.ForSteps(Steps) ?? Schedule.Levels(Steps);
 
     // Lines 4-6 of the algorithm: raise the noise level by the factor 1 + γ.
     internal (Tensor X, double Sigma) AddNoise(SamplingRun run, Tensor x, double sigma)

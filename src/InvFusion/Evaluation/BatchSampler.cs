@@ -58,7 +58,7 @@ internal static class BatchSampler
         return Samplers.Create(contestant.Method, contestant.Options).Sample(denoiser, request, progress, cancellation);
     }
 
-    /// <summary>What the sampler evaluates, in the current dispose scope.</summary>
+    /// <summary>The denoiser of a contestant, which knows the measurement where the method wants that; what it holds belongs to the open dispose scope.</summary>
     internal static IDenoiser Denoiser(Contestant c, ImageShape image, InverseProblem? problem, Tensor? labels)
     {
         var side = c.OnUnconditionalSide && problem is not null;

@@ -40,7 +40,7 @@ public static class ModelConverter
 
     private const string FirstLayer = "unet.patch_in.proj.weight";
 
-    /// <summary>A network file in another storage type, or as another kind; its metadata is kept.</summary>
+    /// <summary>A network file in another storage type, or as another kind; its metadata is kept, but for the noise schedules of another kind.</summary>
     /// <param name="from">The network file.</param>
     /// <param name="to">The file to write.</param>
     /// <param name="type">Storage type.</param>
@@ -53,6 +53,7 @@ public static class ModelConverter
         using var scope = NewDisposeScope();
         using var network = NetworkFile.Load(from);
         using var file = SafetensorsFile.Open(from);
+        var metadata = new Dictionary<string, string>(file.Metadata);
         var (configuration, state) = (network.Configuration, network.state_dict());
         if (kind is { } wanted && wanted != configuration.Kind)
         {
@@ -61,9 +62,10 @@ public static class ModelConverter
                     $"--kind {wanted}: {from} is {configuration.Kind}; only a Blind network can be made into another kind, and only into Unconditional"
                 );
             state[FirstLayer] = WithoutMeasuredImage(state[FirstLayer], configuration.Channels);
+            metadata.Remove(NetworkFile.SchedulesKey);
             configuration = configuration with { Kind = wanted, MeasurementSkip = false, LinearEstimateSteps = 0 };
         }
-        NetworkFile.Save(to, configuration, state, type, file.Metadata);
+        NetworkFile.Save(to, configuration, state, type, metadata);
     }
 
     // Each pixel of a patch has 2C inputs, those of the noisy image and behind them those of H⁺y: [D, p²·2C] → [D, p²·C].

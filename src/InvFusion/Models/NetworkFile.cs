@@ -15,13 +15,48 @@ public static class NetworkFile
     /// <summary>Metadata key of the degradations that the network was trained with.</summary>
     public const string DegradationsKey = "invfusion.degradations";
 
+    /// <summary>Metadata key of the noise schedules that are fitted to the network (JSON, see <see cref="ModelSchedules"/>).</summary>
+    public const string SchedulesKey = "invfusion.schedules";
+
     /// <summary>Loads a network in evaluation mode.</summary>
     /// <exception cref="DataFormatException">The file is damaged or is not a network of this kind; the message names the file and tensor.</exception>
     public static PreconditionedNetwork Load(string path)
     {
         using var file = SafetensorsFile.Open(path);
         var configuration = ReadConfiguration(file, path);
-        return Parameters.Loaded(() => new PreconditionedNetwork(configuration), network => CopyInto(network, file, path));
+        var schedules = ReadSchedules(file, path);
+        var loaded = Parameters.Loaded(() => new PreconditionedNetwork(configuration), network => CopyInto(network, file, path));
+        loaded.Schedules = schedules;
+        return loaded;
+    }
+
+    /// <summary>The noise schedules of a network file; none where it has none.</summary>
+    /// <exception cref="ConfigurationException">They cannot be read.</exception>
+    public static ModelSchedules ReadSchedules(SafetensorsFile file, string path) =>
+        file.Metadata.TryGetValue(SchedulesKey, out var json)
+            ? ModelSchedules.FromJson(json, $"{path}, {SchedulesKey}")
+            : ModelSchedules.None;
+
+    /// <summary>Copies a network file with other noise schedules; every tensor keeps its bytes.</summary>
+    /// <param name="from">The network file.</param>
+    /// <param name="to">The file to write; it may be the same.</param>
+    /// <param name="schedules">The schedules.</param>
+    public static void WriteSchedules(string from, string to, ModelSchedules schedules)
+    {
+        using var file = SafetensorsFile.Open(from);
+        var metadata = new Dictionary<string, string>(file.Metadata) { [SchedulesKey] = schedules.ToJson() };
+        SafetensorsWriter.Write(
+            to,
+            [
+                .. file.Tensors.Select(t => new TensorToWrite(
+                    t.Key,
+                    t.Value.ElementType,
+                    t.Value.Shape,
+                    stream => stream.Write(file.Bytes(t.Key))
+                )),
+            ],
+            metadata
+        );
     }
 
     /// <summary>The configuration of a network file.</summary>

@@ -41,6 +41,9 @@ public sealed class PreconditionedNetwork : nn.Module
     /// <summary>Type of the matrix products inside F; x, D, norms and the residual stream stay in float32.</summary>
     public ScalarType ComputeType { get; set; } = ScalarType.Float32;
 
+    /// <summary>Noise schedules that are fitted to the network; those of its file once it is loaded.</summary>
+    public ModelSchedules Schedules { get; set; } = ModelSchedules.None;
+
     /// <summary>Computes layers anew on the way back of the next pass; null keeps their activations.</summary>
     public LayerCheckpoints? Checkpoints { get; set; }
 

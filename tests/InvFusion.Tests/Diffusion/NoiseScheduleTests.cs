@@ -34,6 +34,16 @@ public sealed class NoiseScheduleTests
         Assert.Equal([4, 3, 2, 1, 0], levels);
     }
 
+    [Fact]
+    public void An_infinite_rho_spaces_the_levels_evenly_in_their_logarithm()
+    {
+        var levels = new NoiseSchedule { Rho = double.PositiveInfinity }.Levels(6);
+        var ratio = Math.Pow(0.002 / 80, 1.0 / 5);
+        for (var i = 0; i < 6; i++)
+            Assert.Equal(80 * Math.Pow(ratio, i), levels[i], 1e-9 * levels[i]);
+        Assert.Equal(0, levels[6]);
+    }
+
     [Theory]
     [InlineData(0, 80, 7, "sigma-min")]
     [InlineData(2, 1, 7, "sigma-max")]

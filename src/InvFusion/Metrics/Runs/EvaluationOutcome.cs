@@ -16,4 +16,9 @@ public sealed record EvaluationOutcome(
     int Batches,
     int Resumed,
     double PeakMegabytes
-);
+)
+{
+    /// <summary>The scores of each image by the name of an image metric, those without a score included: rows of the same images can be compared image by image.</summary>
+    public IReadOnlyDictionary<string, IReadOnlyList<ImageScore>> Scores { get; init; } =
+        new Dictionary<string, IReadOnlyList<ImageScore>>();
+}

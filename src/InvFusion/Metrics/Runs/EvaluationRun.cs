@@ -72,7 +72,7 @@ public static class EvaluationRun
                 : [.. Enumerable.Range(0, batches).SelectMany(b => store.Load(b * images.BatchSize).Failures)];
         Span<double> peak = [PeakMemory.Megabytes];
         ranks.Reduce(peak, Reduction.Max);
-        return new(totals.Results(), totals.Images, failures, batches, (int)resumed[0], peak[0]);
+        return new(totals.Results(), totals.Images, failures, batches, (int)resumed[0], peak[0]) { Scores = totals.Scores() };
     }
 
     // Evaluations of one sample after the other of a batch; the shares of all batches count alike.

@@ -66,14 +66,21 @@ internal sealed class MetricTotals : IDisposable
             totals.Dispose();
     }
 
-    private MetricResult OfImages(ImageMetric metric, int index)
+    /// <summary>The scores of every image, by the name of the image metric.</summary>
+    public IReadOnlyDictionary<string, IReadOnlyList<ImageScore>> Scores() =>
+        _plan.ImageMetrics.Index().ToDictionary(m => m.Item.Name, m => (IReadOnlyList<ImageScore>)[.. ScoresOf(m.Index)]);
+
+    private IEnumerable<ImageScore> ScoresOf(int metric)
     {
         var width = 2 * _plan.ImageMetrics.Count;
-        var scores = Enumerable
+        return Enumerable
             .Range(0, _scored.Length)
-            .Select(i => new ImageScore(_scores[i * width + 2 * index], _scores[i * width + 2 * index + 1]))
-            .Where(s => s.Denominator > 0)
-            .ToArray();
+            .Select(i => new ImageScore(_scores[i * width + 2 * metric], _scores[i * width + 2 * metric + 1]));
+    }
+
+    private MetricResult OfImages(ImageMetric metric, int index)
+    {
+        var scores = ScoresOf(index).Where(s => s.Denominator > 0).ToArray();
         if (scores.Length == 0)
             return MetricResult.Failed(metric.Name, "no image has a value: each failed, or nothing was lost of it");
         double[] numerators = [.. scores.Select(s => s.Numerator)],
