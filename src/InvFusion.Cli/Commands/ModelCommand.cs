@@ -5,6 +5,7 @@ using InvFusion.Cli.Rendering;
 using InvFusion.Formats;
 using InvFusion.Formats.Safetensors;
 using InvFusion.Models;
+using InvFusion.Training;
 using InvFusion.Verification;
 
 namespace InvFusion.Cli.Commands;
@@ -30,7 +31,10 @@ internal static class ModelCommand
             Description = "A name under models/ or a file",
             DefaultValueFactory = _ => ModelCatalog.Default,
         };
-        var command = new Command("info", "Parameters, configuration and cost of an evaluation") { model };
+        var command = new Command("info", "Parameters, configuration and cost of an evaluation; checks the checksums of a training state")
+        {
+            model,
+        };
         options.AddOutput(command);
         command.Add(options.Json);
         command.SetAction(parsed =>
@@ -38,6 +42,8 @@ internal static class ModelCommand
             var path = ModelCatalog.Resolve(parsed.GetValue(model)!);
             using var file = SafetensorsFile.Open(path);
             var network = NetworkFile.ReadConfiguration(file, path);
+            if (TrainingState.IsOne(file))
+                TrainingState.Verify(file, path);
             if (parsed.GetValue(options.Json))
                 JsonText.Print(ModelDescription.Json(path, file, network));
             else
