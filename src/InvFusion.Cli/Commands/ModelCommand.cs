@@ -140,11 +140,17 @@ internal static class ModelCommand
     {
         var options = new SharedOptions();
         var folder = new Argument<string>("folder") { Description = "A folder of vectors" };
+        var device = new Option<string>("--device")
+        {
+            Description = "cpu, auto or cuda:i; on a GPU whole networks and their gradients are compared, and nothing else",
+            DefaultValueFactory = _ => "cpu",
+        };
         var filter = new Option<string?>("--filter") { Description = "Only cases whose name contains this (or matches a pattern with *)" };
         var command = new Command("verify", "Runs vectors of the public implementation; 1 if any case is over its tolerance")
         {
             folder,
             filter,
+            device,
             options.Threads,
         };
         options.AddOutput(command);
@@ -157,7 +163,13 @@ internal static class ModelCommand
                 var json = parsed.GetValue(options.Json);
                 Action<string> print = json ? new Reporter(parsed.GetValue(options.Quiet)).Line : Console.WriteLine;
                 var results = GoldenVerifier
-                    .Run(parsed.GetValue(folder)!, parsed.GetValue(filter), new ResultLines(print), cancellation)
+                    .Run(
+                        parsed.GetValue(folder)!,
+                        parsed.GetValue(filter),
+                        new ResultLines(print),
+                        SharedOptions.Device(parsed.GetValue(device)!),
+                        cancellation
+                    )
                     .ToArray();
                 var counts = results.CountBy(r => r.Status).OrderBy(c => c.Key).Select(c => $"{c.Value} {c.Key}");
                 print($"{string.Join(", ", counts)} in {clock.Elapsed.TotalSeconds:F0} s");
