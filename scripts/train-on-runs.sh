@@ -108,10 +108,10 @@ status() {
     local name images rest stats state rate left count total=0 line run until
     if read -r name images rest < <(pending); then
         stats=$home/$name/stats.jsonl
-        line=$(tail -1 "$stats" 2>/dev/null) || line=
+        line=$(grep secondsPerKimg "$stats" 2>/dev/null | tail -1) || line=
         count=$(value images <<<"$line") || count=0
         (($(seen "$name") <= count)) || count=$(seen "$name")
-        rate=$(tail -n 8 "$stats" 2>/dev/null | grep -o '"secondsPerKimg":[0-9.eE+-]*' | cut -d: -f2 | awk '{s += $1} END {if (s > 0) printf "%.1f", 1000 * NR / s}') || rate=
+        rate=$(grep -o '"secondsPerKimg":[0-9.eE+-]*' "$stats" 2>/dev/null | tail -n 8 | cut -d: -f2 | awk '{s += $1} END {if (s > 0) printf "%.1f", 1000 * NR / s}') || rate=
         echo "$name: $count of $images images ($((100 * count / images)) %)${rate:+, $rate images a second}${line:+, loss $(printf %.4f "$(value loss <<<"$line")"), learning rate $(printf %.3g "$(value learningRate <<<"$line")")}"
         if [[ -n $rate ]]; then
             declare -A at=()
@@ -125,8 +125,8 @@ status() {
                 fi
             done < <(pending)
         fi
-        line=$(tail -1 "$home/$name/validation.jsonl" 2>/dev/null) || line=
-        [[ -z $line ]] || echo "validation: $line"
+        line=$(grep validationLoss "$stats" 2>/dev/null | tail -1) || line=
+        [[ -z $line ]] || echo "validation at image $(value images <<<"$line"): loss $(printf %.4f "$(value validationLoss <<<"$line")")"
         state=$(newest_state "$name")
         [[ -z $state ]] || echo "checkpoint: $state, $(date -r "$state" '+%F %H:%M')"
     fi

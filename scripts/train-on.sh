@@ -94,7 +94,8 @@ record_stages() { # table configuration: the table and its configurations, as th
         config=${2:-$config}
         [[ $config == /* ]] || config=$root/$config
         [[ -f $config ]] || die "$config does not exist: --config FILE names the configuration of all stages"
-        cp "$config" "$control/configs/$(basename "$config")"
+        # A configuration that validates does so on the images prepared here.
+        sed -zE "s|(\"validation\": *\{[^}]*\"data\": *\")[^\"]*|\1$home/data/val.ifds|" "$config" >"$control/configs/$(basename "$config")"
         echo "$name $images $control/configs/$(basename "$config") $options"
     done <<<"$1" >"$control/stages.new"
     mv "$control/stages.new" "$control/stages"
@@ -152,6 +153,7 @@ start() {
         [[ -f $val ]] || val=
     fi
     prepare "$val" val
+    [[ -f $home/data/val.ifds ]] || ! grep -q '"validation": *{' "$config" || die "$config validates: give the validation images by --val FILE"
 
     rm -f "$control/stop" "$control/ended" "$control/trainer"
     before=$(starts "$name")

@@ -3,6 +3,7 @@
 #
 #   scripts/gpu/bundle.sh OUT
 #     --data FILE         zip of the training images (default INVFUSION_FACES, then ../shared/data/faces64_train.zip beside the repository)
+#     --val FILE          validation images (default faces64_val.zip beside the training images), for a configuration that validates
 #     --config FILE       configuration of the training (default configs/faces64.json)
 #     --golden FOLDER     vectors to compare with (default tests/data/golden: those of whole networks and of gradients are taken)
 #     --torchsharp DIR    a git repository or a folder of dotnet/TorchSharp: the source of the native half of TorchSharp, to be built there where the packaged
@@ -25,10 +26,10 @@ die() {
 }
 
 out='' data=${INVFUSION_FACES:-$root/../shared/data/faces64_train.zip} config=$root/configs/faces64.json golden=$root/tests/data/golden
-torchsharp=$root/.gpu/TorchSharp program='' checkpoint='' warm='' limit=60 images=1
+torchsharp=$root/.gpu/TorchSharp val='' program='' checkpoint='' warm='' limit=60 images=1
 while (($#)); do
     case $1 in
-        --data | --config | --golden | --torchsharp | --program | --checkpoint | --warm | --limit)
+        --data | --val | --config | --golden | --torchsharp | --program | --checkpoint | --warm | --limit)
             [[ -n ${2:-} ]] || die "$1 needs a value" 2
             printf -v "${1#--}" %s "$2"
             shift
@@ -43,6 +44,12 @@ done
 [[ $limit =~ ^[0-9]+$ ]] || die "--limit $limit: give a number of MiB" 2
 [[ -f $config ]] || die "--config $config: there is no such file"
 [[ -z $images || -f $data ]] || die "$data does not exist: give the images by --data FILE or INVFUSION_FACES, or --no-images"
+if grep -q '"validation": *{' "$config"; then
+    val=${val:-$(dirname "$data")/faces64_val.zip}
+    [[ -f $val ]] || die "$config validates, and $val does not exist: give the validation images by --val FILE"
+else
+    val=
+fi
 [[ -z $program || -f $program/InvFusion.Cli.runtimeconfig.json ]] || die "--program $program: holds no published program"
 [[ -z $checkpoint || -f $checkpoint/options.json ]] || die "--checkpoint $checkpoint: is not the folder of a run"
 [[ -z $warm || -f $warm ]] || die "--warm $warm: there is no such file"
@@ -50,7 +57,7 @@ done
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 mkdir -p "$work/program" "$work/golden" "$out"
-rm -f "$out"/{program,golden,shim,run}.tar.xz "$out"/{images.zip,warm.safetensors,config.json}
+rm -f "$out"/{program,golden,shim,run}.tar.xz "$out"/{images.zip,val.zip,warm.safetensors,config.json}
 
 # Links instead of copies of libtorch, which stays behind; the debugger's files, other garbage collectors and documentation are not needed. Nothing is trimmed
 # inside an assembly.
@@ -97,6 +104,7 @@ done
 cp "$config" "$out/config.json"
 cp "$root"/scripts/gpu/{run,join,build-shim}.sh "$out/"
 [[ -z $warm ]] || cp "$warm" "$out/warm.safetensors"
+[[ -z $val ]] || cp -L "$val" "$out/val.zip"
 room=$((limit * 1048576 - $(du -sb "$out" | cut -f1)))
 ((room > 0)) || die "is over $limit MiB without any image: leave --checkpoint or --warm out, or raise --limit"
 if [[ -n $images ]] && (($(stat -Lc %s "$data") <= room)); then

@@ -89,13 +89,24 @@ find_torch() {
     fi
 }
 
-last() { tail -1 "$1" | grep -o "\"$2\":[-+0-9.eE]*" | cut -d: -f2; } # of a stats.jsonl
+prepare_images() { # and the paths in the configuration, and in a checkpoint's options of another machine
+    local size file
+    size=$(sed -n 's/.*"resolution": *\([0-9]*\).*/\1/p;T;q' "$here/config.json")
+    "$work/program/InvFusion.Cli" dataset prepare "$here/images.zip" "$work/images.ifds" --size "$size" -q || return 1
+    [[ ! -f $here/val.zip ]] || "$work/program/InvFusion.Cli" dataset prepare "$here/val.zip" "$work/val.ifds" --size "$size" -q || return 1
+    cp "$here/config.json" "$work/config.json"
+    for file in "$work/config.json" "$work/run/options.json"; do
+        [[ ! -f $file ]] || sed -i -zE "s|\"data\": *\"[^\"]*\"|\"data\": \"$work/images.ifds\"|g; s|(\"validation\": *\{[^}]*\"data\": *\")[^\"]*|\1$work/val.ifds|" "$file"
+    done
+}
+
+last() { grep secondsPerKimg "$1" | tail -1 | grep -o "\"$2\":[-+0-9.eE]*" | cut -d: -f2; } # of a stats.jsonl
 
 time_steps() {
     local size rate result=0
     for size in $batches; do
         # The last status is one of steps after the first ones, which are slower.
-        if timeout -k 10 60 "$work/program/InvFusion.Cli" train --config "$here/config.json" --data "$work/images.ifds" --device "$device" --batch "$size" --images $((size * 24)) \
+        if timeout -k 10 60 "$work/program/InvFusion.Cli" train --config "$work/config.json" --data "$work/images.ifds" --device "$device" --batch "$size" --images $((size * 24)) \
             --out "$work/time-$size" "${extra[@]}" >"$work/time.txt" 2>&1; then
             rate=$(last "$work/time-$size/stats.jsonl" secondsPerKimg)
             echo "batch $size: $(awk "BEGIN {printf \"%.1f images a second, %.1f ms a step\", 1000 / $rate, $rate * $size}")"
@@ -112,7 +123,7 @@ run_training() { # ends by the time (130) or its images (0)
     local limit=$(($(left) - 40)) code=0 arguments=(--out "$work/run" --images "$images" --device "$device")
     ((limit > 10)) || { echo "no time is left for a training"; return 1; }
     if [[ ! -f $work/run/options.json ]]; then
-        arguments+=(--config "$here/config.json" --data "$work/images.ifds" --batch "$batch")
+        arguments+=(--config "$work/config.json" --data "$work/images.ifds" --batch "$batch")
         [[ ! -f $here/warm.safetensors ]] || arguments+=(--warm-start "$here/warm.safetensors")
     fi
     timeout --preserve-status -s TERM -k 30 "$limit" "$work/program/InvFusion.Cli" train "${arguments[@]}" "${extra[@]}" || code=$?
@@ -136,10 +147,7 @@ step 60 "unpack" unpack || exit 1
 step 300 "load libtorch" find_torch || exit 1
 step $(($(left) > 180 ? 120 : 30)) "vectors" "$work/program/InvFusion.Cli" model verify "$work/golden" --device "$device"
 if [[ -f $here/images.zip ]]; then
-    size=$(sed -n 's/.*"resolution": *\([0-9]*\).*/\1/p;T;q' "$here/config.json")
-    step 120 "images" "$work/program/InvFusion.Cli" dataset prepare "$here/images.zip" "$work/images.ifds" --size "$size" -q
-    # A checkpoint of another machine names that machine's images.
-    [[ ! -f $work/run/options.json ]] || sed -i "s|\"data\": *\"[^\"]*\"|\"data\": \"$work/images.ifds\"|" "$work/run/options.json"
+    step 120 "images" prepare_images
     [[ -z $batches ]] || step 240 "a training step" time_steps
     step "$(left)" "training" run_training
     step 60 "results" leave
