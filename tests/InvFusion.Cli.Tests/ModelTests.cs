@@ -68,6 +68,10 @@ public sealed class ModelTests(CliWorld world)
         var good = (await world.Run("model", "verify", Goldens.Selection, "--filter", "blocks/norms", "--threads", "1")).Expect(0);
         Assert.Contains("blocks/norms", good.Output);
 
+        (await world.Run("model", "verify", Goldens.Selection, "--filter", "blocks/norms", "--device", "gpu"))
+            .Expect(3)
+            .ExpectOneErrorLine("--device gpu|cuda:0");
+
         var copy = Directory.CreateDirectory(world.At("golden/blocks/norms")).FullName;
         foreach (var file in Directory.GetFiles(Path.Combine(Goldens.Selection, "blocks", "norms")))
             File.Copy(file, Path.Combine(copy, Path.GetFileName(file)));

@@ -48,6 +48,52 @@ public sealed class TrainTests(CliWorld world)
     }
 
     [Fact]
+    public async Task ACoolDownBranchesOffARunOfConstantRate()
+    {
+        WriteOptions(
+            "trunk.json",
+            images: 16,
+            o =>
+                o with
+                {
+                    LearningRate = new()
+                    {
+                        Rate = 0.001,
+                        ReferenceBatches = 0,
+                        RampUpImages = 0,
+                    },
+                }
+        );
+        (await world.Run("train --config trunk.json --out trunk --threads 1")).Expect(0);
+        (await world.Run("train --out trunk --images 32 --cool-down 16"))
+            .Expect(3)
+            .ExpectOneErrorLine("trunk|other options|coolDownImages");
+
+        Directory.CreateDirectory(world.At("branch"));
+        const string State = "state-000000000016.safetensors";
+        File.Copy(world.At($"trunk/{State}"), world.At($"branch/{State}"));
+        var branch = (await world.Run("train --config trunk/options.json --out branch --images 32 --cool-down 16 --threads 1")).Expect(0);
+        Assert.Contains("branch: going on at image 16", branch.ErrorLines[0]);
+        Assert.Equal([0.001 * 16 / 16, 0.001 * 8 / 16], RatesOf("branch"), (a, b) => Math.Abs(a - b) < 1e-9);
+
+        (await world.Run("train --out trunk --images 32 --threads 1")).Expect(0);
+        Assert.All(RatesOf("trunk"), rate => Assert.Equal(0.001, rate, 1e-9));
+    }
+
+    [Fact]
+    public async Task ADamagedTrainingStateIsNamed()
+    {
+        WriteOptions("whole.json", images: 8);
+        (await world.Run("train --config whole.json --out whole --threads 1")).Expect(0);
+        const string State = "whole/state-000000000008.safetensors";
+        Assert.Contains("steps: ", (await world.Run($"model info {State}")).Expect(0).Output);
+        var bytes = File.ReadAllBytes(world.At(State));
+        bytes[^5] ^= 1;
+        File.WriteAllBytes(world.At(State), bytes);
+        (await world.Run($"model info {State}")).Expect(4).ExpectOneErrorLine($"{State}|checksum");
+    }
+
+    [Fact]
     public async Task AveragesOfAnyLengthComeFromTheSnapshotsOfARun()
     {
         WriteOptions(
@@ -197,9 +243,10 @@ public sealed class TrainTests(CliWorld world)
         File.WriteAllText(world.At(name), (change?.Invoke(options) ?? options).ToJson());
     }
 
-    private long[] StatsOf(string run) =>
-        [
-            .. File.ReadAllLines(world.At($"{run}/stats.jsonl"))
-                .Select(l => JsonSerializer.Deserialize<JsonElement>(l).GetProperty("images").GetInt64()),
-        ];
+    private long[] StatsOf(string run) => [.. Stats(run).Select(s => s.GetProperty("images").GetInt64())];
+
+    private double[] RatesOf(string run) => [.. Stats(run).Select(s => s.GetProperty("learningRate").GetDouble())];
+
+    private IEnumerable<JsonElement> Stats(string run) =>
+        File.ReadAllLines(world.At($"{run}/stats.jsonl")).Select(l => JsonSerializer.Deserialize<JsonElement>(l));
 }

@@ -5,6 +5,7 @@ using InvFusion.Cli.Rendering;
 using InvFusion.Formats;
 using InvFusion.Formats.Safetensors;
 using InvFusion.Models;
+using InvFusion.Training;
 using InvFusion.Verification;
 
 namespace InvFusion.Cli.Commands;
@@ -31,7 +32,10 @@ internal static class ModelCommand
             Description = "A name under models/ or a file",
             DefaultValueFactory = _ => ModelCatalog.Default,
         };
-        var command = new Command("info", "Parameters, configuration and cost of an evaluation") { model };
+        var command = new Command("info", "Parameters, configuration and cost of an evaluation; checks the checksums of a training state")
+        {
+            model,
+        };
         options.AddOutput(command);
         command.Add(options.Json);
         command.SetAction(parsed =>
@@ -39,6 +43,8 @@ internal static class ModelCommand
             var path = ModelCatalog.Resolve(parsed.GetValue(model)!);
             using var file = SafetensorsFile.Open(path);
             var network = NetworkFile.ReadConfiguration(file, path);
+            if (TrainingState.IsOne(file))
+                TrainingState.Verify(file, path);
             if (parsed.GetValue(options.Json))
                 JsonText.Print(ModelDescription.Json(path, file, network));
             else
@@ -135,11 +141,17 @@ internal static class ModelCommand
     {
         var options = new SharedOptions();
         var folder = new Argument<string>("folder") { Description = "A folder of vectors" };
+        var device = new Option<string>("--device")
+        {
+            Description = "cpu, auto or cuda:i; on a GPU whole networks and their gradients are compared, and nothing else",
+            DefaultValueFactory = _ => "cpu",
+        };
         var filter = new Option<string?>("--filter") { Description = "Only cases whose name contains this (or matches a pattern with *)" };
         var command = new Command("verify", "Runs vectors of the public implementation; 1 if any case is over its tolerance")
         {
             folder,
             filter,
+            device,
             options.Threads,
         };
         options.AddOutput(command);
@@ -152,7 +164,13 @@ internal static class ModelCommand
                 var json = parsed.GetValue(options.Json);
                 Action<string> print = json ? new Reporter(parsed.GetValue(options.Quiet)).Line : Console.WriteLine;
                 var results = GoldenVerifier
-                    .Run(parsed.GetValue(folder)!, parsed.GetValue(filter), new ResultLines(print), cancellation)
+                    .Run(
+                        parsed.GetValue(folder)!,
+                        parsed.GetValue(filter),
+                        new ResultLines(print),
+                        SharedOptions.Device(parsed.GetValue(device)!),
+                        cancellation
+                    )
                     .ToArray();
                 var counts = results.CountBy(r => r.Status).OrderBy(c => c.Key).Select(c => $"{c.Value} {c.Key}");
                 print($"{string.Join(", ", counts)} in {clock.Elapsed.TotalSeconds:F0} s");

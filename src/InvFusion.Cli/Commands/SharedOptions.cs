@@ -116,9 +116,11 @@ internal sealed class SharedOptions
     }
 
     /// <summary>The device that --device means; auto gives each rank of a host another GPU, as far as there are.</summary>
-    public Device Device(ParseResult parsed, ICollective? ranks = null)
+    public Device Device(ParseResult parsed, ICollective? ranks = null) => Device(parsed.GetValue(DeviceName)!, ranks);
+
+    /// <summary>The device of a name, see <see cref="Device(ParseResult, ICollective?)"/>.</summary>
+    public static Device Device(string name, ICollective? ranks = null)
     {
-        var name = parsed.GetValue(DeviceName)!;
         if (name == "cpu" || (name == "auto" && !cuda_is_available()))
             return CPU;
         var index =

@@ -24,6 +24,10 @@ internal static class TrainCommand
         var images = new Option<long?>("--images") { Description = "Images of the whole run" };
         var batch = new Option<int?>("--batch") { Description = "Images of one pass" };
         var rate = new Option<double?>("--lr") { Description = "Learning rate" };
+        var coolDown = new Option<double?>("--cool-down")
+        {
+            Description = "Last images of the run, over which the rate falls to zero; 0 for none (learningRate.coolDownImages)",
+        };
         var warm = new Option<string?>("--warm-start") { Description = "Start from the weights of this network file" };
         var resume = new Option<string?>("--resume") { Description = "Go on with the run in this folder, instead of --out" };
         var seed = new Option<ulong?>("--seed") { Description = "Seed of everything random" };
@@ -39,6 +43,7 @@ internal static class TrainCommand
             images,
             batch,
             rate,
+            coolDown,
             warm,
             resume,
             seed,
@@ -66,7 +71,11 @@ internal static class TrainCommand
             {
                 Images = parsed.GetValue(images) ?? run.Images,
                 Batch = parsed.GetValue(batch) ?? run.Batch,
-                LearningRate = run.LearningRate with { Rate = parsed.GetValue(rate) ?? run.LearningRate.Rate },
+                LearningRate = run.LearningRate with
+                {
+                    Rate = parsed.GetValue(rate) ?? run.LearningRate.Rate,
+                    CoolDownImages = parsed.GetValue(coolDown) ?? run.LearningRate.CoolDownImages,
+                },
                 WarmStart = parsed.GetValue(warm) ?? run.WarmStart,
                 Seed = parsed.GetValue(seed) ?? run.Seed,
             };

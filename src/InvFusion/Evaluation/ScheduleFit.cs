@@ -47,7 +47,7 @@ public static class ScheduleFit
             var request = new SamplingRequest { Image = shape, Noise = new SampleNoise(seeds, options.Device) };
             var told = progress is null ? null : new Progress(progress, first, size, options.Count, contestant.Evaluations);
             using var teacher = TeacherTrajectory.Of(
-                BatchSampler.Denoiser(contestant, problem, labels: null),
+                BatchSampler.Denoiser(contestant, shape, problem, labels: null),
                 request,
                 ScheduleSearch.TeacherSteps,
                 told,

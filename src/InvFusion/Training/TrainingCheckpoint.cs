@@ -95,7 +95,9 @@ internal static class TrainingCheckpoint
             File.Delete(old);
     }
 
-    private static void Verify(SafetensorsFile file, string path)
+    /// <summary>Compares the tensors and the header with their checksums.</summary>
+    /// <exception cref="DataFormatException">They differ, or there are none.</exception>
+    public static void Verify(SafetensorsFile file, string path)
     {
         foreach (var key in new[] { "images", "steps", "seconds", "sha256" })
             if (!file.Metadata.ContainsKey(key))

@@ -20,7 +20,7 @@ internal sealed class Comparison(double tolerance)
             throw new DataFormatException(
                 $"{name} is [{string.Join(", ", ours.shape)}] here and [{string.Join(", ", expected.shape)}] in the vectors"
             );
-        var (a, b) = (ours.detach().to(CPU).to(float64), expected.to(float64));
+        var (a, b) = (ours.detach().to(CPU).to(float64), expected.to(CPU).to(float64));
         var error = b.numel() == 0 ? 0 : (a - b).abs().max().item<double>();
         Add(name, error, b.numel() == 0 ? 0 : b.abs().max().item<double>(), tolerance);
     }

@@ -10,9 +10,9 @@ internal sealed class GoldenCase
     private readonly Dictionary<string, long[]> _listed = [];
     private readonly HashSet<string> _read = [];
 
-    private GoldenCase(string folder, string name, JsonElement root)
+    private GoldenCase(string folder, string name, JsonElement root, Device device)
     {
-        (_folder, Name) = (folder, name);
+        (_folder, Name, Device) = (folder, name, device);
         Settings = root.GetProperty("settings");
         foreach (var tensor in root.GetProperty("tensors").EnumerateArray())
             _listed[tensor.GetProperty("name").GetString()!] = [.. tensor.GetProperty("shape").EnumerateArray().Select(n => n.GetInt64())];
@@ -20,6 +20,9 @@ internal sealed class GoldenCase
 
     /// <summary>The folder relative to the set, with slashes.</summary>
     public string Name { get; }
+
+    /// <summary>Where <see cref="Tensor"/> puts the tensors, and networks belong.</summary>
+    public Device Device { get; }
 
     /// <summary>What the case was made with.</summary>
     public JsonElement Settings { get; }
@@ -32,13 +35,13 @@ internal sealed class GoldenCase
 
     /// <summary>Opens a case.</summary>
     /// <exception cref="DataFormatException">There is no case, or its description cannot be read.</exception>
-    public static GoldenCase Open(string folder, string name)
+    public static GoldenCase Open(string folder, string name, Device? device = null)
     {
         var path = Path.Combine(folder, "case.json");
         try
         {
             using var document = JsonDocument.Parse(File.ReadAllBytes(path));
-            return new GoldenCase(folder, name, document.RootElement.Clone());
+            return new GoldenCase(folder, name, document.RootElement.Clone(), device ?? CPU);
         }
         catch (Exception e) when (e is IOException or JsonException or KeyNotFoundException or InvalidOperationException)
         {
@@ -47,7 +50,7 @@ internal sealed class GoldenCase
     }
 
     /// <summary>Another case, by its folder relative to this one.</summary>
-    public GoldenCase Other(string relative) => Open(Path.GetFullPath(Path.Combine(_folder, relative)), $"{Name}/{relative}");
+    public GoldenCase Other(string relative) => Open(Path.GetFullPath(Path.Combine(_folder, relative)), $"{Name}/{relative}", Device);
 
     /// <summary>The path of a file of the case.</summary>
     public string PathOf(string relative) => Path.GetFullPath(Path.Combine(_folder, relative));
@@ -61,8 +64,11 @@ internal sealed class GoldenCase
     /// <summary>Whether the case has this setting, and it is not null.</summary>
     public bool HasSetting(string name) => Settings.TryGetProperty(name, out var value) && value.ValueKind != JsonValueKind.Null;
 
-    /// <summary>A tensor of the case; it must have the shape that <c>case.json</c> gives.</summary>
-    public Tensor Tensor(string name)
+    /// <summary>A tensor of the case on its device; it must have the shape that <c>case.json</c> gives.</summary>
+    public Tensor Tensor(string name) => Stored(name).to(Device);
+
+    /// <summary>The same on the CPU, for what reads its values one by one.</summary>
+    public Tensor Stored(string name)
     {
         if (!_listed.TryGetValue(name, out var shape))
             throw new DataFormatException($"case {Name} has no tensor {name}");

@@ -2,6 +2,7 @@ using System.Text.Json;
 using InvFusion.Formats.Safetensors;
 using InvFusion.Models;
 using InvFusion.Modules;
+using TorchSharp;
 using static TorchSharp.torch;
 
 namespace InvFusion.Verification;
@@ -27,6 +28,7 @@ internal static class GoldenNetwork
                     CopyWeights(network, source.PathOf(WeightsFile));
                 var count = network.parameters().Sum(p => p.numel());
                 comparison.Check("number of parameters", count, source.Settings.GetProperty("parameters").GetInt64(), tolerance: 0);
+                network.to(golden.Device);
             }
         );
     }

@@ -30,6 +30,7 @@ public static class GoldenVerifier
     /// <param name="folder">The folder that holds the vectors.</param>
     /// <param name="filter">Part of a name, or a pattern with <c>*</c>; null runs all.</param>
     /// <param name="progress">Told every result at once.</param>
+    /// <param name="device">Where networks are evaluated, or null for the CPU; kinds of cases that know the CPU alone are then not covered.</param>
     /// <param name="cancellation">Looked at between cases and inside long ones.</param>
     /// <returns>The results as they come: at least one per case.</returns>
     /// <exception cref="DataFormatException">The folder holds no case, or none matches the filter.</exception>
@@ -37,6 +38,7 @@ public static class GoldenVerifier
         string folder,
         string? filter = null,
         IProgress<CaseResult>? progress = null,
+        Device? device = null,
         CancellationToken cancellation = default
     )
     {
@@ -44,7 +46,7 @@ public static class GoldenVerifier
         var names = CaseNames(folder).Where(name => CaseKind.Matches(pattern, name)).ToArray();
         if (names.Length == 0)
             throw new DataFormatException($"no case in {folder} matches '{filter}'");
-        return names.SelectMany(name => RunCase(folder, name, progress, cancellation));
+        return names.SelectMany(name => RunCase(folder, name, progress, device, cancellation));
     }
 
     /// <summary>Runs one case by its name: the result of the case, then one for each part that is not covered.</summary>
@@ -53,11 +55,12 @@ public static class GoldenVerifier
         string folder,
         string name,
         IProgress<CaseResult>? progress = null,
+        Device? device = null,
         CancellationToken cancellation = default
     )
     {
         cancellation.ThrowIfCancellationRequested();
-        var results = Verify(folder, name, cancellation);
+        var results = Verify(folder, name, device ?? CPU, cancellation);
         foreach (var result in results)
             progress?.Report(result);
         return results;
@@ -65,16 +68,18 @@ public static class GoldenVerifier
 
     private const long BytesOfACase = 256 << 20;
 
-    private static IReadOnlyList<CaseResult> Verify(string folder, string name, CancellationToken cancellation)
+    private static IReadOnlyList<CaseResult> Verify(string folder, string name, Device device, CancellationToken cancellation)
     {
         if (CaseKinds.Find(name) is not { } kind)
             return [CaseResult.WithoutNumbers(name, CaseStatus.NotCovered, "no verifier knows this kind of case")];
+        if (device.type != TorchSharp.DeviceType.CPU && !kind.OnAnyDevice)
+            return [CaseResult.WithoutNumbers(name, CaseStatus.NotCovered, "this kind of case is compared on the CPU alone")];
         try
         {
             using var scope = NewDisposeScope();
             using var pause = CollectionPause.Begin(BytesOfACase);
             using var gradients = enable_grad(); // whatever mode the caller or the case before has left
-            var golden = GoldenCase.Open(Path.Combine(folder, name), name);
+            var golden = GoldenCase.Open(Path.Combine(folder, name), name, device);
             var comparison = new Comparison(CaseKinds.Tolerance);
             kind.Verify(golden, comparison, cancellation);
             var unread = golden.Unread.ToArray();

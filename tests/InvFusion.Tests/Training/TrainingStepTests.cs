@@ -4,6 +4,7 @@ using InvFusion.Tests.Diffusion;
 using InvFusion.Tests.Models;
 using InvFusion.Tests.Runtime;
 using InvFusion.Training;
+using TorchSharp;
 using Xunit;
 using static TorchSharp.torch;
 
@@ -116,6 +117,29 @@ public sealed class TrainingStepTests : IDisposable
             Network = options.Network with { Dropout = 0.3 },
         };
         TensorAssert.SameBits(Pass(dropout).Gradients, Pass(dropout).Gradients, "gradients with dropout");
+    }
+
+    // Tensors of the meta device have no values, and an operation that mixes them with those of another device fails, as on a GPU. libtorch alone has no
+    // backward pass for them, and no operators of matrices and kernels.
+    [Theory, InlineData("none", LossKind.Edm), InlineData("patches", LossKind.Mmse), InlineData("box", LossKind.Nppc)]
+    public void Every_tensor_of_a_forward_pass_is_on_the_device_of_the_network(string family, LossKind kind)
+    {
+        using var scope = NewDisposeScope();
+        var options = Options with
+        {
+            Degradations = [family],
+            SigmaY = 0.05,
+            Loss = new() { Kind = kind },
+            Network = Options.Network with { Directions = kind == LossKind.Nppc ? 2 : 0, Dropout = 0.1 },
+        };
+        using var set = new GeneratedSet();
+        using var network = TestNetworks.Create(options.Network);
+        network.to(META);
+        network.train();
+        using var loader = new PrefetchingLoader(set, new LoaderOptions { BatchSize = options.Batch });
+        var batch = loader.Next(TestContext.Current.CancellationToken);
+        var error = Record.Exception(() => new TrainingStep(network, options, META).Accumulate(batch));
+        Assert.True(error?.StackTrace?.Contains("TrainingStep.Backward", StringComparison.Ordinal), error?.Message);
     }
 
     private static (Tensor Gradients, PassLosses Losses) Pass(TrainingOptions options)

@@ -96,7 +96,7 @@ public sealed class GoldenVerifierTests : IDisposable
     }
 
     private IEnumerable<CaseResult> Run(string? filter = null, IProgress<CaseResult>? progress = null) =>
-        GoldenVerifier.Run(_folder, filter, progress, TestContext.Current.CancellationToken);
+        GoldenVerifier.Run(_folder, filter, progress, cancellation: TestContext.Current.CancellationToken);
 
     private static IReadOnlyList<CaseResult> RunCase(string name) =>
         GoldenVerifier.RunCase(Goldens.Folder, name, cancellation: TestContext.Current.CancellationToken);

@@ -90,13 +90,13 @@ internal sealed class ActivationCases
         };
 
     // Halving a grid's positions gives those of the halved grid, so they follow from its size alone.
-    private Tensor Positions() => AxialRope.Positions((int)_previous.shape[1], (int)_previous.shape[2]);
+    private Tensor Positions() => AxialRope.Positions((int)_previous.shape[1], (int)_previous.shape[2], _golden.Device);
 
     // What the mapping network reads: time_in_proj(FF(ln σ / 4)) + aug_in_proj(FF₉(0)).
     private Tensor Embedding(Tensor sigma)
     {
         var time = Features("time_emb").call((sigma.log() / 4).unsqueeze(-1));
-        var augmentation = Features("aug_emb").call(zeros(1, 9));
+        var augmentation = Features("aug_emb").call(zeros(1, 9, device: _golden.Device));
         return Projection("time_in_proj").call(time) + Projection("aug_in_proj").call(augmentation);
     }
 

@@ -18,8 +18,8 @@ internal sealed record NetworkInputs(Tensor? Clean, Tensor Noisy, Tensor Sigma, 
         if (golden.Has("x_noisy"))
             return new(Optional(golden, "x0"), golden.Tensor("x_noisy"), sigma, Optional(golden, "y"), labels);
         long[] shape = [.. golden.Settings.GetProperty("imshape").EnumerateArray().Select(n => n.GetInt64())];
-        var clean = ProceduralTensor.Create("input/x0", shape, 0, 1);
-        var noise = ProceduralTensor.Create("input/noise", shape, 0, Math.Sqrt(3));
+        var clean = ProceduralTensor.Create("input/x0", shape, 0, 1).to(golden.Device);
+        var noise = ProceduralTensor.Create("input/noise", shape, 0, Math.Sqrt(3)).to(golden.Device);
         var noisy = clean + sigma.reshape(-1, 1, 1, 1) * noise;
         return new(clean, noisy, sigma, op?.Apply(clean.unsqueeze(1)), labels);
     }

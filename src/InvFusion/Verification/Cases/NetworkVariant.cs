@@ -22,7 +22,7 @@ internal sealed record NetworkVariant(
     [
         new("", (_, op, i) => new(op, i.Measurements, i.Labels, null), i => i.Sigma),
         new("aug_", (golden, op, i) => new(op, i.Measurements, i.Labels, golden.Tensor("aug_cond")), i => i.Sigma),
-        new("sigma1_", (_, op, i) => new(op, i.Measurements, i.Labels, null), _ => tensor([SingleSigma])),
+        new("sigma1_", (_, op, i) => new(op, i.Measurements, i.Labels, null), i => tensor([SingleSigma], device: i.Sigma.device)),
         new("nothing_", (_, _, _) => new(null, null, null, null), i => i.Sigma),
         new("nolabel_", (_, op, i) => new(op, i.Measurements, null, null), i => i.Sigma),
     ];

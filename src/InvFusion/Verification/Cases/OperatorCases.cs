@@ -38,7 +38,7 @@ internal static class OperatorCases
     {
         using var scope = NewDisposeScope();
         if (golden.Has("deg_inv_matrix"))
-            comparison.Check("deg_inv_matrix", InverseMatrix(op), golden.Tensor("deg_inv_matrix"));
+            comparison.Check("deg_inv_matrix", InverseMatrix(op, golden.Device), golden.Tensor("deg_inv_matrix"));
         if (golden.Has("deg_fft_kernel"))
         {
             var fourier = (FourierOperator)op;
@@ -51,9 +51,9 @@ internal static class OperatorCases
     }
 
     // H⁺ as a matrix [B, C·H·W, O], by applying it to every unit vector.
-    private static Tensor InverseMatrix(LinearOperator op)
+    private static Tensor InverseMatrix(LinearOperator op, Device device)
     {
-        var units = eye(op.MeasurementLength, dtype: float32).expand(op.BatchSize, -1, -1);
+        var units = eye(op.MeasurementLength, dtype: float32, device: device).expand(op.BatchSize, -1, -1);
         return op.PseudoInverse(units).flatten(2).transpose(1, 2);
     }
 }

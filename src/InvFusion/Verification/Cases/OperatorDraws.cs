@@ -76,10 +76,10 @@ internal static class OperatorDraws
         if (!golden.Has("deg_motion_path"))
             return;
         using var scope = NewDisposeScope();
-        var motion = golden.Tensor("deg_motion_kernelMatrix");
+        var motion = golden.Stored("deg_motion_kernelMatrix");
         var (height, width) = ((int)motion.shape[0], (int)motion.shape[1]);
         var path = golden
-            .Tensor("deg_motion_path")
+            .Stored("deg_motion_path")
             .unbind()
             .Select(p => ((double)p[0].item<float>(), (double)p[1].item<float>()))
             .ToArray();
