@@ -19,6 +19,7 @@ internal static class JointEstimate
     /// <param name="measurements">y, <c>[B, 1, O]</c>, or null.</param>
     /// <param name="sigmaY">σ_y, <c>[B]</c> or <c>[1]</c>, in units of the images; null is 0.</param>
     /// <param name="start">Takes and keeps what the solution for the next σ starts from; null starts from nothing.</param>
+    /// <param name="limits">How far conjugate gradients go; null is <see cref="SolverLimits.Default"/>.</param>
     public static Tensor Compute(
         CosinePrior prior,
         Tensor x,
@@ -26,11 +27,15 @@ internal static class JointEstimate
         LinearOperator? op = null,
         Tensor? measurements = null,
         Tensor? sigmaY = null,
-        DualStart? start = null
+        DualStart? start = null,
+        SolverLimits? limits = null
     )
     {
         using var scope = NewDisposeScope();
-        var known = op is null or NoDegradation || measurements is null ? null : new Measured(op, measurements.detach(), sigmaY, start);
+        var known =
+            op is null or NoDegradation || measurements is null
+                ? null
+                : new Measured(op, measurements, sigmaY, start, limits ?? SolverLimits.Default);
         if (known is null || !(is_grad_enabled() && x.requires_grad))
             return Correct(prior, x, sigma, known, wiener: true).MoveToOuterDisposeScope();
         return JointEstimateFunction.Apply(prior, x, sigma, known).MoveToOuterDisposeScope();
@@ -58,6 +63,7 @@ internal static class JointEstimate
                     Measurements = k.Measurements.to_type(type),
                     SigmaY = sigmaY,
                     Start = k.Start,
+                    Limits = k.Limits,
                 }
             );
         }
@@ -65,5 +71,5 @@ internal static class JointEstimate
     }
 
     /// <summary>A measurement.</summary>
-    internal sealed record Measured(LinearOperator Operator, Tensor Measurements, Tensor? SigmaY, DualStart? Start);
+    internal sealed record Measured(LinearOperator Operator, Tensor Measurements, Tensor? SigmaY, DualStart? Start, SolverLimits Limits);
 }

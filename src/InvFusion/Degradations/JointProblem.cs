@@ -8,10 +8,6 @@ namespace InvFusion.Degradations;
 /// </summary>
 internal sealed class JointProblem
 {
-    // Where the first evaluation of a trajectory, at the largest σ, needs the most.
-    private const int MostSteps = 60;
-    private const double Tolerance = 5e-3;
-
     /// <summary>C.</summary>
     public required CosinePrior Prior { get; init; }
 
@@ -26,6 +22,9 @@ internal sealed class JointProblem
 
     /// <summary>σ_y, above 0, <c>[B or 1]</c>, of the type of the others.</summary>
     public required Tensor SigmaY { get; init; }
+
+    /// <summary>When the solution is near enough.</summary>
+    public required SolverLimits Limits { get; init; }
 
     /// <summary>Takes and keeps u for the next σ; null solves without.</summary>
     public DualStart? Start { get; init; }
@@ -61,7 +60,7 @@ internal sealed class JointProblem
     public Tensor Solve(Func<Tensor, Tensor> apply, Tensor residual, Func<Tensor, Tensor>? precondition)
     {
         using var scope = NewDisposeScope();
-        var u = ConjugateGradients.Solve(apply, residual, MostSteps, precondition, Tolerance, Start?.Take(residual));
+        var u = ConjugateGradients.Solve(apply, residual, Limits.Steps, precondition, Limits.Tolerance, Start?.Take(residual));
         Start?.Keep(u);
         return u.MoveToOuterDisposeScope();
     }
@@ -75,8 +74,21 @@ internal sealed class JointProblem
             Mean = Rows(Mean, first, samples),
             Measurements = Rows(Measurements, first, samples).narrow(2, 0, measurementLength),
             SigmaY = Rows(SigmaY, first, samples),
+            Limits = Limits,
             Start = Start?.Part(first),
         };
 
     private static Tensor Rows(Tensor all, int first, int samples) => all.shape[0] == 1 ? all : all.narrow(0, first, samples);
+}
+
+/// <summary>When conjugate gradients end.</summary>
+/// <param name="Steps">After so many steps at the latest; the first evaluation of a trajectory, at the largest σ, needs the most.</param>
+/// <param name="Tolerance">When the residual has fallen to this fraction of the right side, in the norm of the preconditioner.</param>
+internal readonly record struct SolverLimits(int Steps, double Tolerance)
+{
+    /// <summary>Near enough for an input of a network: what is left is a few percent of what the estimate itself leaves.</summary>
+    public static SolverLimits Default { get; } = new(60, 5e-3);
+
+    /// <summary>To rounding.</summary>
+    public static SolverLimits Exact { get; } = new(5000, 1e-10);
 }
