@@ -115,6 +115,19 @@ public sealed class BatchOperator : LinearOperator
     }
 
     /// <inheritdoc/>
+    internal override Tensor JointCorrection(JointProblem problem)
+    {
+        var corrected = new List<Tensor>();
+        var first = 0;
+        foreach (var (op, samples) in _parts)
+        {
+            corrected.Add(op.JointCorrection(problem.Part(first, samples, op.MeasurementLength)));
+            first += samples;
+        }
+        return cat(corrected, 0);
+    }
+
+    /// <inheritdoc/>
     public override Tensor Noise(Tensor normals)
     {
         RequireMeasurements(normals);

@@ -17,7 +17,10 @@ public sealed class CompressedSensingOperator : LinearOperator
     {
         using var scope = NewDisposeScope();
         (_signs, _kept, _measured) = (Keep(signs), Keep(kept), Keep(measured));
-        (_rows, _columns) = (Keep(Cosines(image.Height).to(signs.device)), Keep(Cosines(image.Width).to(signs.device)));
+        (_rows, _columns) = (
+            Keep(CosineTransform.Matrix(image.Height).to(signs.device)),
+            Keep(CosineTransform.Matrix(image.Width).to(signs.device))
+        );
     }
 
     /// <summary>Draws an operator per stream.</summary>
@@ -72,7 +75,9 @@ public sealed class CompressedSensingOperator : LinearOperator
         RequireImages(images);
         using var scope = NewDisposeScope();
         var type = images.dtype == ScalarType.Float64 ? ScalarType.Float64 : ScalarType.Float32;
-        var transformed = Sides(images.to_type(type) * _signs.to_type(type), _rows.to_type(type), _columns.to_type(type)).flatten(2);
+        var transformed = CosineTransform
+            .Sides(images.to_type(type) * _signs.to_type(type), _rows.to_type(type), _columns.to_type(type))
+            .flatten(2);
         var chosen = transformed.gather(2, _kept.expand(images.shape[0], images.shape[1], -1));
         return (chosen * _measured.to_type(type)).to_type(images.dtype).MoveToOuterDisposeScope();
     }
@@ -87,7 +92,7 @@ public sealed class CompressedSensingOperator : LinearOperator
         var spectrum = zeros([batch, k, Image.Length], dtype: type, device: measurements.device)
             .scatter_add(2, _kept.expand(batch, k, -1), measurements.to_type(type) * _measured.to_type(type))
             .reshape(batch, k, Image.Channels, Image.Height, Image.Width);
-        var images = Sides(spectrum, _rows.to_type(type).t(), _columns.to_type(type).t()) * _signs.to_type(type);
+        var images = CosineTransform.Sides(spectrum, _rows.to_type(type).t(), _columns.to_type(type).t()) * _signs.to_type(type);
         return images.to_type(measurements.dtype).MoveToOuterDisposeScope();
     }
 
@@ -123,19 +128,6 @@ public sealed class CompressedSensingOperator : LinearOperator
     }
 
     private static int Count(ImageShape image, double fraction) => Math.Max(1, (int)Math.Round(fraction * image.Length));
-
-    private static Tensor Sides(Tensor x, Tensor left, Tensor right) =>
-        nn.functional.linear(nn.functional.linear(x, right).transpose(-1, -2), left).transpose(-1, -2);
-
-    // The orthonormal DCT-II.
-    private static Tensor Cosines(int length)
-    {
-        var matrix = new double[length, length];
-        for (var f = 0; f < length; f++)
-        for (var i = 0; i < length; i++)
-            matrix[f, i] = Math.Sqrt((f == 0 ? 1.0 : 2.0) / length) * Math.Cos(Math.PI * f * (i + 0.5) / length);
-        return tensor(matrix);
-    }
 
     // Distinct places, in order: the first of a shuffle.
     private static void Choose(RandomStream stream, int length, Span<long> kept)

@@ -29,14 +29,32 @@ internal static class ConjugateGradients
     /// <param name="y">The right side.</param>
     /// <param name="mostSteps">Steps after which it ends at the latest.</param>
     /// <param name="precondition">A symmetric positive definite guess at A⁻¹, or null for none.</param>
-    public static Tensor Solve(Func<Tensor, Tensor> apply, Tensor y, int mostSteps, Func<Tensor, Tensor>? precondition = null)
+    /// <param name="tolerance">A system is solved when its residual has fallen to this fraction of the right side, in the norm of the preconditioner.</param>
+    /// <param name="start">A vector near the solution but for its length, or null for zero.</param>
+    public static Tensor Solve(
+        Func<Tensor, Tensor> apply,
+        Tensor y,
+        int mostSteps,
+        Func<Tensor, Tensor>? precondition = null,
+        double tolerance = Tolerance,
+        Tensor? start = null
+    )
     {
         using var scope = NewDisposeScope();
         using var pause = CollectionPause.Begin();
         var (z, r) = (zeros_like(y), y.clone());
         var p = Guess(r).clone();
         var rho = Dot(r, p);
-        var stop = rho * (Tolerance * Tolerance);
+        var stop = rho * (tolerance * tolerance);
+        if (start is not null)
+        {
+            var image = apply(start);
+            var length = Quotient(Dot(start, y), Dot(start, image)); // the best multiple in the norm of A
+            z.add_(length * start);
+            r.sub_(length * image);
+            p = Guess(r).clone();
+            rho = Dot(r, p);
+        }
         for (var step = 0; step < mostSteps && rho.gt(stop).any().item<bool>(); step++)
         {
             using var inner = NewDisposeScope();

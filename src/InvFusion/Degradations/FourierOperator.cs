@@ -151,6 +151,46 @@ public sealed class FourierOperator : LinearOperator
     }
 
     /// <inheritdoc/>
+    /// <remarks>Solved in pixels of the measurement, where what would be the inverse on the canvas is the preconditioner.</remarks>
+    internal override Tensor JointCorrection(JointProblem problem)
+    {
+        var residual = fft.ifft2(Unpack(problem.Measurements)).real - Blur(problem.MeanImages()); // [B, 1, C or 1, h, w]
+        var noise = problem.NoiseVariance(5);
+        var strong = CanvasEnergy(problem) + noise;
+        var ownBasis = !MixColor && _kernel.shape[1] == 1; // that of the channels, where all are blurred alike
+        Tensor Precondition(Tensor r)
+        {
+            if (!ownBasis)
+                return fft.ifft2(fft.fft2(r) / strong).real;
+            var (channels, _, _) = problem.Prior.Bases;
+            var filtered = fft.ifft2(fft.fft2(CosinePrior.Mix(channels, r)) / strong).real;
+            return CosinePrior.Mix(channels.t(), filtered.contiguous());
+        }
+        var u = problem.Solve(v => Blur(problem.Multiply(BlurAdjoint(v))) + v * noise, residual.contiguous(), Precondition);
+        return problem.Corrected(BlurAdjoint(u));
+    }
+
+    // The diagonal of G P Gᵀ on the canvas, [B, 1, C or 1, h, w], in the basis of the channels where all are blurred alike, else for their mean.
+    private Tensor CanvasEnergy(JointProblem problem)
+    {
+        var (height, width) = (Image.Height, Image.Width);
+        var rows = arange(2 * height, dtype: ScalarType.Int64, device: _spectrum.device);
+        var folded = rows.minimum(2 * height - rows).clamp_max(height - 1); // cosine k has k cycles over the canvas
+        var columns = arange(width + 1, dtype: ScalarType.Int64, device: _spectrum.device).clamp_max(width - 1);
+        var variances = problem.Variances.index_select(3, folded).index_select(4, columns); // [B or 1, 1, C, 2H, W+1]
+        var power = (_spectrum * _spectrum.conj()).real.to_type(variances.dtype);
+        if (_kernel.shape[1] > 1)
+            variances = variances.mean([2], keepdim: true);
+        else if (MixColor)
+            variances = variances.narrow(2, 0, 1); // the sum of the channels is √C times the first of their basis
+        var energy = power * variances;
+        if (MixColor)
+            energy = _kernel.shape[1] > 1 ? energy.sum(2, keepdim: true) : energy * Image.Channels;
+        var complex = view_as_complex(stack([energy, zeros_like(energy)], -1));
+        return FoldAliases(complex).real / (Stride * Stride);
+    }
+
+    /// <inheritdoc/>
     protected internal override bool OrthogonalRows => false;
 
     /// <summary>The spectrum of a small image of noise, in pixels of standard deviation 1.</summary>

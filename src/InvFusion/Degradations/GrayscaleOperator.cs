@@ -26,6 +26,20 @@ public sealed class GrayscaleOperator(ImageShape image) : LinearOperator(image, 
         Spread(measurements, 1 / (1 + Image.Channels * sigmaY * sigmaY));
 
     /// <inheritdoc/>
+    /// <remarks>The mean of the channels is the first of their basis over √C, so H P Hᵀ is diagonal in the basis of rows and columns.</remarks>
+    internal override Tensor JointCorrection(JointProblem problem)
+    {
+        var (_, rows, columns) = problem.Prior.Bases;
+        var shares = 1 / Math.Sqrt(Image.Channels);
+        Tensor mean = problem.Mean.narrow(2, 0, 1),
+            variances = problem.Variances.narrow(2, 0, 1);
+        var residual = CosineTransform.Sides(View(problem.Measurements)!, rows, columns) - mean * shares;
+        var u = residual / (variances * (shares * shares) + problem.NoiseVariance(5));
+        var others = problem.Mean.narrow(2, 1, Image.Channels - 1);
+        return cat([mean + variances * u * shares, others], 2);
+    }
+
+    /// <inheritdoc/>
     public override LinearOperator Select(params ReadOnlySpan<long> samples) => new GrayscaleOperator(Image);
 
     /// <inheritdoc/>

@@ -92,6 +92,21 @@ public abstract class LinearOperator : IDisposable
         return LinearEstimator.Solve(Apply, Adjoint, prior, measurements, sigmaY * NoiseGain, steps, precondition);
     }
 
+    /// <summary>
+    /// The coefficients of the mean of x₀ given x_t and y, <c>[B, 1, C, H, W]</c>: see <see cref="JointProblem"/>. By conjugate gradients unless overridden. Without
+    /// autograd; may leave temporaries.
+    /// </summary>
+    internal virtual Tensor JointCorrection(JointProblem problem)
+    {
+        var residual = problem.Measurements - Apply(problem.MeanImages());
+        var noise = problem.NoiseVariance(3, NoiseGain);
+        // Where H's rows are orthonormal, H(P + σ_y²)⁻¹Hᵀ is nearly (H P Hᵀ + σ_y²)⁻¹.
+        var inverse = 1 / (problem.Variances + problem.NoiseVariance(5));
+        var precondition = OrthogonalRows ? r => Apply(problem.Filter(Adjoint(r), inverse)) : (Func<Tensor, Tensor>?)null;
+        var u = problem.Solve(v => Apply(problem.Multiply(Adjoint(v))) + v * noise, residual, precondition);
+        return problem.Corrected(Adjoint(u));
+    }
+
     /// <summary>Whether HHᵀ is near a multiple of the identity, so that <see cref="LinearEstimate"/> may count on it; true unless overridden.</summary>
     protected internal virtual bool OrthogonalRows => true;
 

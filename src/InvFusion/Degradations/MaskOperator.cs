@@ -34,6 +34,10 @@ public sealed class MaskOperator : LinearOperator
     public override Tensor Adjoint(Tensor measurements) => Spread(measurements, 1);
 
     /// <inheritdoc/>
+    internal override Tensor JointCorrection(JointProblem problem) =>
+        _mask.shape[2] == 1 && FusedMask.Takes(problem) ? FusedMask.Correct(_mask, problem) : base.JointCorrection(problem);
+
+    /// <inheritdoc/>
     public override Tensor PseudoInverse(Tensor measurements, double sigmaY = 0) => Spread(measurements, 1 / (1 + sigmaY * sigmaY));
 
     /// <inheritdoc/>

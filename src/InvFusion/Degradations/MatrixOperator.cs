@@ -16,6 +16,7 @@ public sealed class MatrixOperator : LinearOperator
     private readonly bool _tikhonov;
     private Tensor? _lowPrecision;
     private PackedMatrix? _packed;
+    private Tensor? _coefficients; // of the rows in the basis of the prior of images
     private MatrixOperator? _exact;
 
     /// <summary>Creates the operator from its rows.</summary>
@@ -87,6 +88,23 @@ public sealed class MatrixOperator : LinearOperator
     }
 
     /// <inheritdoc/>
+    /// <remarks>Exactly, from the rows' own coefficients, which are computed once.</remarks>
+    internal override Tensor JointCorrection(JointProblem problem)
+    {
+        var rows = Coefficients(problem.Prior); // G, [B or 1, O, N]
+        var (batch, systems) = (problem.Mean.shape[0], Math.Max(rows.shape[0], problem.Variances.shape[0]));
+        var variances = problem.Variances.flatten(1); // [B or 1, N]
+        var weighted = (rows * variances.unsqueeze(1)).expand(systems, -1, -1); // G P
+        var gram = bmm(weighted, rows.expand(systems, -1, -1).transpose(1, 2));
+        var system = gram + diag_embed(problem.NoiseVariance(2).expand(-1, MeasurementLength));
+        var shared = systems == 1 ? batch : 1; // right sides of one system
+        var mean = problem.Mean.reshape(systems, shared, -1);
+        var residual = problem.Measurements.reshape(systems, shared, -1) - bmm(mean, rows.expand(systems, -1, -1).transpose(1, 2));
+        var u = PositiveSystems.Solve(system, residual); // [systems, shared, O]
+        return (mean + bmm(u, weighted)).view(problem.Mean.shape);
+    }
+
+    /// <inheritdoc/>
     internal override bool Fuse(in FeatureFusion fusion)
     {
         if (!FusedMatrix.Takes(this, fusion))
@@ -115,6 +133,7 @@ public sealed class MatrixOperator : LinearOperator
         _exact?.Dispose();
         _lowPrecision?.Dispose();
         _packed?.Dispose();
+        _coefficients?.Dispose();
         foreach (var tensor in (Tensor[])[_matrix, _values, _vectors, _inverseGram])
             tensor.Dispose();
         base.Dispose(disposing);
@@ -128,6 +147,18 @@ public sealed class MatrixOperator : LinearOperator
             _packed = PackedMatrix.Create(_matrix, Image.Channels, Image.Height, Image.Width, dtype);
         }
         return _packed;
+    }
+
+    private Tensor Coefficients(CosinePrior prior)
+    {
+        var type = prior.Variances.dtype;
+        if (_coefficients?.dtype != type)
+        {
+            _coefficients?.Dispose();
+            var (c, h, w) = Image;
+            _coefficients = Keep(prior.Transform(_matrix.to_type(type).view(_matrix.shape[0], -1, c, h, w)).view(_matrix.shape));
+        }
+        return _coefficients;
     }
 
     private static Tensor Gram(Tensor matrix)

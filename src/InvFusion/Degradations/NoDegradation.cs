@@ -24,6 +24,9 @@ public sealed class NoDegradation(ImageShape image) : LinearOperator(image, 1, i
     /// <inheritdoc/>
     public override Tensor PseudoInverse(Tensor measurements, double sigmaY = 0) => Adjoint(measurements);
 
+    /// <inheritdoc/>
+    internal override Tensor JointCorrection(JointProblem problem) => problem.Mean.alias();
+
     /// <summary>Zeros: what is not measured has no noise.</summary>
     public override Tensor Noise(Tensor normals) => zeros_like(normals);
 

@@ -12,11 +12,11 @@ namespace InvFusion.Degradations;
 /// </remarks>
 internal sealed class PicturePrior : IDisposable
 {
-    private const double Exponent = -1.25;
-    private const double Correlation = 0.9;
+    internal const double Exponent = -1.25;
+    internal const double Correlation = 0.9;
 
     /// <summary>Variance of one pixel: (σ_data of EDM)².</summary>
-    private const double Variance = 0.25;
+    internal const double Variance = 0.25;
 
     private readonly ImageShape _image;
     private readonly Tensor _inverse;

@@ -73,6 +73,29 @@ public class SeparableOperator : LinearOperator
     }
 
     /// <inheritdoc/>
+    /// <remarks>
+    /// All in cosine coefficients of the images and of the measurement, between which R and K are nearly a fold of frequencies (exactly that for means of blocks): the
+    /// diagonal of H P Hᵀ is nearly all of it.
+    /// </remarks>
+    internal override Tensor JointCorrection(JointProblem problem)
+    {
+        var type = problem.Variances.dtype;
+        var (channels, rows, columns) = problem.Prior.Bases;
+        var small = MeasurementShape!.Value;
+        Tensor smallRows = CosineTransform.Matrix(small.Height).to(type, rows.device),
+            smallColumns = CosineTransform.Matrix(small.Width).to(type, rows.device);
+        Tensor left = smallRows.mm(_parts[0].to_type(type)).mm(rows.t()), // [h, H]
+            right = smallColumns.mm(_parts[1].to_type(type)).mm(columns.t()); // [w, W]
+        var y = CosinePrior.Mix(channels, CosineTransform.Sides(View(problem.Measurements)!, smallRows, smallColumns));
+        var residual = y - CosineTransform.Sides(problem.Mean, left, right);
+        var noise = problem.NoiseVariance(5);
+        var diagonal = CosineTransform.Sides(problem.Variances, left.square(), right.square()) + noise;
+        Tensor Back(Tensor v) => problem.Variances * CosineTransform.Sides(v, left.t(), right.t());
+        var u = problem.Solve(v => CosineTransform.Sides(Back(v), left, right) + v * noise, residual, r => r / diagonal);
+        return problem.Mean + Back(u);
+    }
+
+    /// <inheritdoc/>
     public override LinearOperator Select(params ReadOnlySpan<long> samples) => new SeparableOperator(this);
 
     /// <inheritdoc/>

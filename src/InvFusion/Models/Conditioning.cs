@@ -26,4 +26,7 @@ public sealed record Conditioning(
     /// at every evaluation.
     /// </summary>
     public Tensor? MeasuredImage { get; init; }
+
+    /// <summary>What the joint estimate of a trajectory's next evaluation starts from; null lets every evaluation start from nothing.</summary>
+    internal DualStart? DualStart { get; init; }
 }

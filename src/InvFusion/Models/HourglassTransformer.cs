@@ -74,7 +74,7 @@ public sealed class HourglassTransformer : nn.Module
         : base(nameof(HourglassTransformer))
     {
         _configuration = c;
-        int inputs = c.Channels * (c.Kind == NetworkKind.Unconditional ? 1 : 2),
+        int inputs = c.Channels * (c.HasEstimate ? 2 : 1),
             last = c.Levels.Count - 1;
         _patchIn = new(inputs, c.Levels[0].Width, c.Patch);
         _timeEmb = new(1, c.MappingWidth);

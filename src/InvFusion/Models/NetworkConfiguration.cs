@@ -52,6 +52,13 @@ public sealed record NetworkConfiguration
     /// </summary>
     public int LinearEstimateSteps { get; init; }
 
+    /// <summary>
+    /// Gives the network the best linear estimate of the image from x_t and y together (<see cref="Degradations.JointEstimate"/>), as an input in place of H⁺y and as the
+    /// skip, m + c_out·F, with c_out the standard deviation that is left. Not in the paper.
+    /// </summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public bool JointEstimate { get; init; }
+
     /// <summary>Tells the network σ_y, the noise of the measurement. Not in the paper; off, the network has no weights for it.</summary>
     public bool NoiseConditioning { get; init; }
 
@@ -61,6 +68,10 @@ public sealed record NetworkConfiguration
 
     /// <summary>Dropout in training.</summary>
     public double Dropout { get; init; } = 0.05;
+
+    /// <summary>Whether a second image is an input beside x: H⁺y, or an estimate.</summary>
+    [JsonIgnore]
+    public bool HasEstimate => JointEstimate || Kind != NetworkKind.Unconditional;
 
     /// <summary>Side in pixels that a token covers at a level: P = p·2^level.</summary>
     public int PatchAt(int level) => Patch << level;
@@ -113,6 +124,11 @@ public sealed record NetworkConfiguration
             "is true; an unconditional network is given no measurement"
         );
         Require(LinearEstimateSteps is >= 0 and <= 1000, "linearEstimateSteps", $"is {LinearEstimateSteps}; it must be 0 to 1000");
+        Require(
+            !JointEstimate || (!MeasurementSkip && LinearEstimateSteps == 0),
+            "jointEstimate",
+            "is true; it takes the place of measurementSkip and linearEstimateSteps, leave those out"
+        );
         Require(Dropout is >= 0 and < 1, "dropout", $"is {Dropout}; it must be in [0, 1)");
         Require(
             Latents is null || (Latents.IsValid && Latents.Mean.Length == Channels),

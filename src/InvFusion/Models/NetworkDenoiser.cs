@@ -12,6 +12,7 @@ public sealed class NetworkDenoiser(PreconditionedNetwork network, Conditioning 
     private readonly Conditioning _known = conditioning with
     {
         MeasuredImage = conditioning.MeasuredImage ?? network.MeasuredImage(conditioning),
+        DualStart = new(),
     };
 
     /// <inheritdoc/>

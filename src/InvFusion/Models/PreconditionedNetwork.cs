@@ -19,6 +19,8 @@ public sealed class PreconditionedNetwork : nn.Module
     [ComponentName(Name = "logvar_linear")]
     private readonly Modules.Linear _logvarLinear;
 
+    private CosinePrior? _prior;
+
     /// <summary>Builds a network with freshly drawn weights (from torch's global generator).</summary>
     /// <exception cref="ConfigurationException">The configuration is not valid.</exception>
     public PreconditionedNetwork(NetworkConfiguration configuration)
@@ -47,6 +49,20 @@ public sealed class PreconditionedNetwork : nn.Module
     /// <summary>Computes layers anew on the way back of the next pass; null keeps their activations.</summary>
     public LayerCheckpoints? Checkpoints { get; set; }
 
+    /// <summary>c_out², the variance of a pixel that is left for F: <c>[B]</c> → <c>[B, 1, 1, 1]</c>. The loss weight λ(σ) is its inverse.</summary>
+    /// <param name="sigma">σ, in units of the images.</param>
+    /// <param name="image">Shape of one image.</param>
+    public Tensor OutputVariance(Tensor sigma, ImageShape image)
+    {
+        using var scope = NewDisposeScope();
+        var variance = sigma.to_type(ScalarType.Float32).square().view(-1, 1, 1, 1);
+        var data = Configuration.SigmaData * Configuration.SigmaData;
+        var left = Configuration.JointEstimate
+            ? Prior(image).ResidualVariance(sigma).view(-1, 1, 1, 1)
+            : variance * data / (variance + data); // EDM, table 1
+        return left.MoveToOuterDisposeScope();
+    }
+
     /// <summary>The denoised image, and behind it the raw direction images of an NPPC network.</summary>
     /// <param name="x">Noisy images, <c>[B, C, H, W]</c> float32.</param>
     /// <param name="sigma">Noise level, <c>[B]</c> or <c>[1]</c> float32, in units of the images.</param>
@@ -60,13 +76,21 @@ public sealed class PreconditionedNetwork : nn.Module
         var s = sigma.to_type(ScalarType.Float32).expand(x.shape[0]);
         var level = s.view(-1, 1, 1, 1);
         var variance = level.square() + data * data;
-        var measured = Measured(x, conditioning);
+        var joint = Configuration.JointEstimate;
+        var measured = joint ? Estimate(x, s, conditioning) : Measured(x, conditioning);
         var f = Raw(x * variance.rsqrt(), s.log() / 4, measured, conditioning); // c_in = 1/√(σ_d² + σ²), c_noise = ln(σ)/4
-        var skip = data * data / variance;
-        var output = level * data * variance.rsqrt(); // c_out = σ σ_d / √(σ² + σ_d²)
-        var image = skip * x + output * f.narrow(1, 0, x.shape[1]);
-        if (Configuration.MeasurementSkip)
-            image = image + (1 - skip) * measured!;
+        var residual = f.narrow(1, 0, x.shape[1]);
+        Tensor image;
+        if (joint)
+            image = measured! + OutputVariance(s, Shape(x)).sqrt() * residual;
+        else
+        {
+            var skip = data * data / variance;
+            var output = level * data * variance.rsqrt(); // c_out = σ σ_d / √(σ² + σ_d²)
+            image = skip * x + output * residual;
+            if (Configuration.MeasurementSkip)
+                image = image + (1 - skip) * measured!;
+        }
         if (Configuration.Directions > 0)
             image = cat([image, f.narrow(1, x.shape[1], f.shape[1] - x.shape[1])], 1);
         return image.MoveToOuterDisposeScope();
@@ -89,10 +113,16 @@ public sealed class PreconditionedNetwork : nn.Module
         return _logvarLinear.call(_logvarFourier.call(noise)).view(-1, 1, 1, 1).MoveToOuterDisposeScope();
     }
 
-    /// <summary>H⁺y as the network is given it, unscaled: <c>[B or 1, C, H, W]</c>; null where nothing is measured or the network is not told.</summary>
+    /// <summary>
+    /// H⁺y as the network is given it, unscaled: <c>[B or 1, C, H, W]</c>; null where nothing is measured, the network is not told, or what it is told depends on x.
+    /// </summary>
     public Tensor? MeasuredImage(Conditioning conditioning)
     {
-        if (Configuration.Kind == NetworkKind.Unconditional || conditioning is not { Operator: { } op, Measurements: { } y })
+        if (
+            Configuration.JointEstimate
+            || Configuration.Kind == NetworkKind.Unconditional
+            || conditioning is not { Operator: { } op, Measurements: { } y }
+        )
             return null;
         var steps = Configuration.LinearEstimateSteps;
         using var image = steps > 0 ? op.LinearEstimate(y, steps, conditioning.NoiseLevel) : op.PseudoInverse(y); // [B, 1, C, H, W]
@@ -105,6 +135,36 @@ public sealed class PreconditionedNetwork : nn.Module
         if (Configuration.Kind == NetworkKind.Unconditional)
             return null;
         return (c.MeasuredImage ?? MeasuredImage(c))?.expand(like.shape) ?? zeros_like(like);
+    }
+
+    // The joint estimate of x and, where the network is conditioned on it, of y.
+    private Tensor Estimate(Tensor x, Tensor sigma, Conditioning c)
+    {
+        var measured = Configuration.Kind != NetworkKind.Unconditional && c.Operator is not null;
+        return measured
+            ? JointEstimate.Compute(Prior(Shape(x)), x, sigma, c.Operator, c.Measurements, c.NoiseLevel, c.DualStart)
+            : JointEstimate.Compute(Prior(Shape(x)), x, sigma);
+    }
+
+    private static ImageShape Shape(Tensor x) => new((int)x.shape[1], (int)x.shape[2], (int)x.shape[3]);
+
+    // Made once for a size; the network's own images have one.
+    private CosinePrior Prior(ImageShape image)
+    {
+        if (_prior?.Image != image || _prior.Variances.device != Device)
+        {
+            _prior?.Dispose();
+            _prior = new(image, ScalarType.Float32, Device);
+        }
+        return _prior;
+    }
+
+    /// <inheritdoc/>
+    protected override void Dispose(bool disposing)
+    {
+        if (disposing)
+            _prior?.Dispose();
+        base.Dispose(disposing);
     }
 
     // libtorch would name neither the input nor what fits, or broadcast in silence.

@@ -32,6 +32,8 @@ internal sealed class CountingOperator(LinearOperator inner) : LinearOperator(in
         return inner.Adjoint(measurements);
     }
 
+    internal override Tensor JointCorrection(JointProblem problem) => inner.JointCorrection(problem);
+
     public override Tensor PseudoInverse(Tensor measurements, double sigmaY = 0)
     {
         _inverse += measurements.shape[0] * measurements.shape[1];

@@ -1,3 +1,4 @@
+using InvFusion.Degradations;
 using InvFusion.Models;
 using static TorchSharp.torch;
 
@@ -22,7 +23,10 @@ public sealed record EdmLoss(double LogSigmaMean, double LogSigmaStd)
         var level = sigma.view(-1, 1, 1, 1);
         var denoised = network.Denoise(images + noise * level, sigma, conditioning);
         var logVariance = network.LogVariance(sigma);
-        var weight = (level.square() + data * data) / (level * data).square(); // λ(σ), EDM table 1
+        var shape = new ImageShape((int)images.shape[1], (int)images.shape[2], (int)images.shape[3]);
+        var weight = network.Configuration.JointEstimate
+            ? 1 / network.OutputVariance(sigma, shape)
+            : (level.square() + data * data) / (level * data).square(); // λ(σ) = 1/c_out², EDM table 1
         var loss = weight / logVariance.exp() * (denoised - images).square() + logVariance;
         return new(loss.MoveToOuterDisposeScope(), denoised.MoveToOuterDisposeScope())
         {

@@ -31,8 +31,11 @@ public enum FusedKernel
     /// <summary>Inner products of the rows of a matrix.</summary>
     Gram = 64,
 
+    /// <summary>Conjugate gradients of the joint estimate.</summary>
+    Joint = 128,
+
     /// <summary>All.</summary>
-    All = Norm | Geglu | Attention | Features | BlurInverse | Products | Gram,
+    All = Norm | Geglu | Attention | Features | BlurInverse | Products | Gram | Joint,
 }
 
 /// <summary>Which kernels are in use, for the whole process.</summary>
