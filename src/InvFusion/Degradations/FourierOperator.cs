@@ -154,6 +154,8 @@ public sealed class FourierOperator : LinearOperator
     /// <remarks>Solved in pixels of the measurement, where what would be the inverse on the canvas is the preconditioner.</remarks>
     internal override Tensor JointCorrection(JointProblem problem)
     {
+        if (FusedBlurDual.Takes(this, problem))
+            return FusedBlurDual.Correct(this, CanvasEnergy(problem), problem);
         var residual = fft.ifft2(Unpack(problem.Measurements)).real - Blur(problem.MeanImages()); // [B, 1, C or 1, h, w]
         var noise = problem.NoiseVariance(5);
         var strong = CanvasEnergy(problem) + noise;

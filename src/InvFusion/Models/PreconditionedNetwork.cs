@@ -137,8 +137,8 @@ public sealed class PreconditionedNetwork : nn.Module
         return (c.MeasuredImage ?? MeasuredImage(c))?.expand(like.shape) ?? zeros_like(like);
     }
 
-    // The joint estimate of x and, where the network is conditioned on it, of y.
-    private Tensor Estimate(Tensor x, Tensor sigma, Conditioning c)
+    /// <summary>The joint estimate of x and, where the network is conditioned on it, of y: <c>[B, C, H, W]</c>.</summary>
+    internal Tensor Estimate(Tensor x, Tensor sigma, Conditioning c)
     {
         var measured = Configuration.Kind != NetworkKind.Unconditional && c.Operator is not null;
         return measured

@@ -14,6 +14,7 @@ public static class SpeedParts
             Presets = ["ffhq64"],
             Models = ["faces64", "faces64-blind", "faces64-unconditional"],
         },
+        new("joint", "the joint estimates of a trajectory", JointPart.Cases) { Models = ["faces64"] },
         new("sampling", "a restoration with edm", SamplingPart.Cases) { Models = ["faces64"] },
         new("training", "one step: forward, backward, optimizer", TrainingPart.Cases)
         {

@@ -1,5 +1,3 @@
-using System.Runtime.CompilerServices;
-using System.Runtime.Intrinsics;
 using InvFusion.Runtime;
 using Point = InvFusion.Ops.Kernels.ComplexLanes<double>;
 
@@ -99,26 +97,11 @@ internal unsafe struct BlurLeastSquares : IRangeWork
         }
     }
 
-    // The Hermitian part of two channels' spectra, A + iB.
     private readonly void ReadMeasurement(int item, int pair, double* to)
     {
-        var (rows, columns) = (EntryRows, EntryColumns);
-        var plane = 2 * rows * columns;
+        var plane = 2 * EntryRows * EntryColumns;
         var a = Measurements + ((long)item * Channels + 2 * pair) * plane;
-        var b = 2 * pair + 1 < Channels ? a + plane : null;
-        for (var column = 0; column < columns; column++)
-        for (var row = 0; row < rows; row++)
-        {
-            int here = 2 * (row * columns + column),
-                there = 2 * ((rows - row) % rows * columns + (columns - column) % columns);
-            var point = to + (column / 8 * rows + row) * Point.Size + column % 8;
-            point[0] = (a[here] + a[there]) / 2;
-            point[8] = (a[here + 1] - a[there + 1]) / 2;
-            if (b is null)
-                continue;
-            point[0] -= (b[here + 1] - b[there + 1]) / 2;
-            point[8] += (b[here] + b[there]) / 2;
-        }
+        SpectralBlur.ReadPair(a, 2 * pair + 1 < Channels ? a + plane : null, EntryRows, EntryColumns, to);
     }
 
     private readonly void WriteImages(double* from, int item, int pair)
@@ -141,6 +124,9 @@ internal unsafe struct BlurLeastSquares : IRangeWork
         private readonly double* _q = vectors + 3 * longest;
         private readonly double* _between = vectors + 4 * longest;
 
+        // Every pair has the same weights, and a point's real and imaginary parts share them; a spectrum's length is a power of two.
+        private int Repeat => spectra / pairs;
+
         /// <summary>x = Gᵀu.</summary>
         public void InMeasurement(double* y, double* weights, double* x, int steps)
         {
@@ -155,9 +141,9 @@ internal unsafe struct BlurLeastSquares : IRangeWork
             new ReadOnlySpan<double>(x, images).CopyTo(new(_p, images));
             Apply(ofImages: true, images);
             Project(y, _r);
-            Add(_r, -1, _q, images);
+            DoubleVectors.Add(_r, -1, _q, images);
             Solve(images, null, steps, ofImages: true);
-            Add(x, 1, vectors, images);
+            DoubleVectors.Add(x, 1, vectors, images);
         }
 
         // From the right side in r to the solution in the first vector, as ConjugateGradients.Solve does.
@@ -170,20 +156,20 @@ internal unsafe struct BlurLeastSquares : IRangeWork
             for (var step = 0; step < mostSteps && rho > stop; step++)
             {
                 Apply(ofImages, length);
-                var curvature = Dot(_p, _q, length);
+                var curvature = DoubleVectors.Dot(_p, _q, length);
                 var alpha = curvature > 0 ? rho / curvature : 0;
-                Add(vectors, alpha, _p, length);
-                Add(_r, -alpha, _q, length);
-                var next = Norm(weights, length);
-                Turn(weights, next / rho, length);
+                DoubleVectors.Add(vectors, alpha, _p, length);
+                DoubleVectors.Add(_r, -alpha, _q, length);
+                var next = DoubleVectors.Norm(_r, weights, Repeat, length);
+                DoubleVectors.Turn(_p, next / rho, _r, weights, Repeat, length);
                 rho = next;
             }
         }
 
         private double Direction(double* weights, double beta, int length)
         {
-            Turn(weights, beta, length);
-            return Norm(weights, length);
+            DoubleVectors.Turn(_p, beta, _r, weights, Repeat, length);
+            return DoubleVectors.Norm(_r, weights, Repeat, length);
         }
 
         // q = (GGᵀ + δ) p or (GᵀG + δ) p.
@@ -199,7 +185,7 @@ internal unsafe struct BlurLeastSquares : IRangeWork
                 Project(_p, _between);
                 Measure(_between, _q);
             }
-            Add(_q, damping, _p, length);
+            DoubleVectors.Add(_q, damping, _p, length);
         }
 
         private void Measure(double* from, double* to)
@@ -212,51 +198,6 @@ internal unsafe struct BlurLeastSquares : IRangeWork
         {
             for (var pair = 0; pair < pairs; pair++)
                 blur.Project(from + pair * (spectra / pairs), to + pair * (images / pairs));
-        }
-
-        // p = β p + M r, where M is a diagonal or, without weights, nothing.
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-        private void Turn(double* weights, double beta, int length)
-        {
-            var factor = Vector512.Create(beta);
-            for (var i = 0; i < length; i += 8)
-                Vector512.FusedMultiplyAdd(Vector512.Load(_p + i), factor, Vector512.Load(_r + i) * Weight(weights, i)).Store(_p + i);
-        }
-
-        // r·M r.
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-        private double Norm(double* weights, int length)
-        {
-            var sum = Vector512<double>.Zero;
-            for (var i = 0; i < length; i += 8)
-            {
-                var r = Vector512.Load(_r + i);
-                sum = Vector512.FusedMultiplyAdd(r * r, Weight(weights, i), sum);
-            }
-            return Vector512.Sum(sum);
-        }
-
-        // Every pair has the same weights, and a point's real and imaginary parts share them; a spectrum's length is a power of two.
-        [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        private Vector512<double> Weight(double* weights, int i) =>
-            weights is null ? Vector512<double>.One : Vector512.Load(weights + (i & (spectra / pairs - 1)) / Point.Size * 8);
-
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-        private static double Dot(double* a, double* b, int length)
-        {
-            var sum = Vector512<double>.Zero;
-            for (var i = 0; i < length; i += 8)
-                sum = Vector512.FusedMultiplyAdd(Vector512.Load(a + i), Vector512.Load(b + i), sum);
-            return Vector512.Sum(sum);
-        }
-
-        // to += factor · from.
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-        private static void Add(double* to, double factor, double* from, int length)
-        {
-            var wide = Vector512.Create(factor);
-            for (var i = 0; i < length; i += 8)
-                Vector512.FusedMultiplyAdd(Vector512.Load(from + i), wide, Vector512.Load(to + i)).Store(to + i);
         }
     }
 }

@@ -120,8 +120,7 @@ internal unsafe struct MaskDual : IRangeWork
         private void Apply()
         {
             transform.Forward(_p, _b, _a);
-            for (var i = 0; i < _length; i += Lanes.Width)
-                (Vector512.Load(_a + i) * Vector512.Load(variances + i)).Store(_a + i);
+            transform.Scale(_a, variances);
             transform.Inverse(_a, _b, _q);
             var level = Vector512.Create(noise);
             for (var i = 0; i < _length; i += Lanes.Width)

@@ -38,6 +38,14 @@ internal readonly unsafe struct PlaneTransform(int height, int width, float* lef
         Product(between, right, to, width);
     }
 
+    /// <summary>Multiplies coefficients by a diagonal.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public void Scale(float* x, float* diagonal)
+    {
+        for (var i = 0; i < Length; i += Lanes.Width)
+            (Vector512.Load(x + i) * Vector512.Load(diagonal + i)).Store(x + i);
+    }
+
     // A [H, depth] times B [depth, W].
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void Product(float* a, float* b, float* to, int depth)

@@ -1,3 +1,4 @@
+using System.Numerics;
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using Point = InvFusion.Ops.Kernels.ComplexLanes<double>;
@@ -57,6 +58,32 @@ internal readonly unsafe struct SpectralBlur
     /// <summary>Numbers of memory that it works in.</summary>
     public static int Memory(int height, int width) =>
         8 * height * width + 4 * width * (height + 1) + 2 * Math.Max(height, width) * Point.Size;
+
+    /// <summary>The Hermitian part of two channels' spectra, A + iB, in the layout of <see cref="Measure"/>.</summary>
+    /// <param name="a">A, <c>[h, w, 2]</c>.</param>
+    /// <param name="b">B, or null for 0.</param>
+    /// <param name="rows">h.</param>
+    /// <param name="columns">w.</param>
+    /// <param name="to">Takes it.</param>
+    public static void ReadPair<T>(T* a, T* b, int rows, int columns, double* to)
+        where T : unmanaged, INumber<T>
+    {
+        for (var column = 0; column < columns; column++)
+        for (var row = 0; row < rows; row++)
+        {
+            int here = 2 * (row * columns + column),
+                there = 2 * ((rows - row) % rows * columns + (columns - column) % columns);
+            var point = to + (column / Eight * rows + row) * Point.Size + column % Eight;
+            point[0] = (Number(a, here) + Number(a, there)) / 2;
+            point[Eight] = (Number(a, here + 1) - Number(a, there + 1)) / 2;
+            if (b is null)
+                continue;
+            point[0] -= (Number(b, here + 1) - Number(b, there + 1)) / 2;
+            point[Eight] += (Number(b, here) + Number(b, there)) / 2;
+        }
+
+        static double Number(T* from, int at) => double.CreateTruncating(from[at]);
+    }
 
     /// <summary>The spectra of what is measured: the mean over the aliases of F·FFT(x).</summary>
     /// <param name="images">x.</param>
