@@ -115,6 +115,9 @@ public sealed class BatchOperator : LinearOperator
     }
 
     /// <inheritdoc/>
+    internal override Tensor Backproject(Tensor measurements) => PartByPart(measurements, (op, part) => op.Backproject(Cut(op, part)));
+
+    /// <inheritdoc/>
     internal override Tensor JointCorrection(JointProblem problem)
     {
         var corrected = new List<Tensor>();

@@ -59,6 +59,9 @@ internal sealed class ExactFourierOperator(FourierOperator network, int largestD
         network.EstimateFromPrior(measurements, steps, sigmaY);
 
     /// <inheritdoc/>
+    internal override Tensor ColumnEnergy(Device device) => network.ColumnEnergy(device);
+
+    /// <inheritdoc/>
     internal override Tensor JointCorrection(JointProblem problem) => network.JointCorrection(problem);
 
     /// <inheritdoc/>

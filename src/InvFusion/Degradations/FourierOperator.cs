@@ -172,6 +172,15 @@ public sealed class FourierOperator : LinearOperator
         return problem.Corrected(BlurAdjoint(u));
     }
 
+    /// <inheritdoc/>
+    /// <remarks>The energy of the kernel, over the strides: exact for a stride of 1.</remarks>
+    internal override Tensor ColumnEnergy(Device device)
+    {
+        using var scope = NewDisposeScope();
+        var energy = _kernel.square().sum([2, 3], keepdim: true) / (Stride * Stride); // [B, 1 or C, 1, 1]
+        return energy.expand(BatchSize, Image.Channels, Image.Height, Image.Width).to(device).contiguous().MoveToOuterDisposeScope();
+    }
+
     // The diagonal of G P Gᵀ on the canvas, [B, 1, C or 1, h, w], in the basis of the channels where all are blurred alike, else for their mean.
     private Tensor CanvasEnergy(JointProblem problem)
     {

@@ -27,7 +27,7 @@ internal static class JointEstimate
         LinearOperator? op = null,
         Tensor? measurements = null,
         Tensor? sigmaY = null,
-        DualStart? start = null,
+        LastValue? start = null,
         SolverLimits? limits = null
     )
     {
@@ -71,5 +71,5 @@ internal static class JointEstimate
     }
 
     /// <summary>A measurement.</summary>
-    internal sealed record Measured(LinearOperator Operator, Tensor Measurements, Tensor? SigmaY, DualStart? Start, SolverLimits Limits);
+    internal sealed record Measured(LinearOperator Operator, Tensor Measurements, Tensor? SigmaY, LastValue? Start, SolverLimits Limits);
 }

@@ -27,7 +27,7 @@ internal sealed class JointProblem
     public required SolverLimits Limits { get; init; }
 
     /// <summary>Takes and keeps u for the next σ; null solves without.</summary>
-    public DualStart? Start { get; init; }
+    public LastValue? Start { get; init; }
 
     /// <summary>m₀, <c>[B, 1, C, H, W]</c>.</summary>
     public Tensor MeanImages() => Prior.Inverse(Mean);

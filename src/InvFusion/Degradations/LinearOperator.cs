@@ -107,6 +107,34 @@ public abstract class LinearOperator : IDisposable
         return problem.Corrected(Adjoint(u));
     }
 
+    /// <summary>Hᵀy for y whose noise counts as in pixels (divided by <see cref="NoiseGain"/>²): <c>[B, k, O]</c> → <c>[B, k, C, H, W]</c>.</summary>
+    internal virtual Tensor Backproject(Tensor measurements)
+    {
+        using var scope = NewDisposeScope();
+        return (Adjoint(measurements) / (NoiseGain * NoiseGain)).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>
+    /// The diagonal of HᵀH, noise counting as in pixels, float32 <c>[B or 1, C, H, W]</c>: estimated by random signs (Hutchinson), which is exact where HᵀH is diagonal.
+    /// </summary>
+    /// <param name="device">Where the operator lives.</param>
+    internal virtual Tensor ColumnEnergy(Device device)
+    {
+        const int Probes = 8;
+        using var scope = NewDisposeScope();
+        using var noGrad = no_grad();
+        using var generator = new Generator(1);
+        long[] shape = [1, Probes, Image.Channels, Image.Height, Image.Width];
+        var signs = (randint(0, 2, shape, dtype: ScalarType.Float32, generator: generator).to(device) * 2 - 1).expand(
+            BatchSize,
+            -1,
+            -1,
+            -1,
+            -1
+        );
+        return (Backproject(Apply(signs)) * signs).mean([1]).clamp_min(0).MoveToOuterDisposeScope();
+    }
+
     /// <summary>Whether HHᵀ is near a multiple of the identity, so that <see cref="LinearEstimate"/> may count on it; true unless overridden.</summary>
     protected internal virtual bool OrthogonalRows => true;
 

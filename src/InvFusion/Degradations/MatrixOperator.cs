@@ -88,6 +88,13 @@ public sealed class MatrixOperator : LinearOperator
     }
 
     /// <inheritdoc/>
+    internal override Tensor ColumnEnergy(Device device)
+    {
+        using var scope = NewDisposeScope();
+        return _matrix.square().sum([1]).view(BatchSize, Image.Channels, Image.Height, Image.Width).MoveToOuterDisposeScope();
+    }
+
+    /// <inheritdoc/>
     /// <remarks>Exactly, from the rows' own coefficients, which are computed once.</remarks>
     internal override Tensor JointCorrection(JointProblem problem)
     {

@@ -27,6 +27,12 @@ public sealed record Conditioning(
     /// </summary>
     public Tensor? MeasuredImage { get; init; }
 
+    /// <summary>The estimate at the noise level before, <c>[B, C, H, W]</c>, for a network with <see cref="NetworkConfiguration.MisfitInput"/>; null at the first.</summary>
+    public Tensor? LastEstimate { get; init; }
+
+    /// <summary>1, or 0 for samples whose misfit is withheld in training, <c>[B]</c>; null withholds none.</summary>
+    internal Tensor? MisfitShown { get; init; }
+
     /// <summary>What the joint estimate of a trajectory's next evaluation starts from; null lets every evaluation start from nothing.</summary>
-    internal DualStart? DualStart { get; init; }
+    internal LastValue? DualStart { get; init; }
 }

@@ -74,7 +74,7 @@ public sealed class HourglassTransformer : nn.Module
         : base(nameof(HourglassTransformer))
     {
         _configuration = c;
-        int inputs = c.Channels * (c.HasEstimate ? 2 : 1),
+        int inputs = c.Channels * c.InputImages,
             last = c.Levels.Count - 1;
         _patchIn = new(inputs, c.Levels[0].Width, c.Patch);
         _timeEmb = new(1, c.MappingWidth);
@@ -96,6 +96,9 @@ public sealed class HourglassTransformer : nn.Module
         _splits = new([.. Enumerable.Range(0, last).Select(i => new TokenSplit(c.Levels[i + 1].Width, c.Levels[i].Width))]);
         _outNorm = new(c.Levels[0].Width);
         _patchOut = new(c.Levels[0].Width, c.Channels, c.Directions, c.Patch);
+        var estimates = c.HasEstimate ? 2 : 1;
+        if (c.InputImages > estimates)
+            _patchIn.ForgetInputs(c.Channels * estimates);
         RegisterComponents();
         _conditions = new([.. modules().OfType<AdaptiveRmsNorm>()]);
     }

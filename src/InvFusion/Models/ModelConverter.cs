@@ -1,6 +1,7 @@
 using InvFusion.Formats;
 using InvFusion.Formats.PyTorch;
 using InvFusion.Formats.Safetensors;
+using InvFusion.Modules;
 using static TorchSharp.torch;
 
 namespace InvFusion.Models;
@@ -61,14 +62,22 @@ public static class ModelConverter
                 throw new ConfigurationException(
                     $"--kind {wanted}: {from} is {configuration.Kind}; only a Blind network can be made into another kind, and only into Unconditional"
                 );
-            state[FirstLayer] = WithoutMeasuredImage(state[FirstLayer], configuration.Channels);
+            var plain = configuration with
+            {
+                Kind = wanted,
+                MeasurementSkip = false,
+                LinearEstimateSteps = 0,
+                VarianceInput = false,
+                MisfitInput = false,
+            };
+            state[FirstLayer] = FirstInputs(state[FirstLayer], configuration, plain.InputImages);
             metadata.Remove(NetworkFile.SchedulesKey);
-            configuration = configuration with { Kind = wanted, MeasurementSkip = false, LinearEstimateSteps = 0 };
+            configuration = plain;
         }
         NetworkFile.Save(to, configuration, state, type, metadata);
     }
 
-    // Each pixel of a patch has 2C inputs, those of the noisy image and behind them those of H⁺y: [D, p²·2C] → [D, p²·C].
-    private static Tensor WithoutMeasuredImage(Tensor weight, int channels) =>
-        weight.detach().view(weight.shape[0], -1, 2 * channels).narrow(2, 0, channels).flatten(1);
+    // Each pixel of a patch has the channels of the noisy image as inputs and behind them those of the other images: [D, p²·nC] → [D, p²·mC].
+    private static Tensor FirstInputs(Tensor weight, NetworkConfiguration c, int images) =>
+        TokenMerge.OfPixels(weight.detach(), c.Patch).narrow(2, 0, images * c.Channels).flatten(1);
 }

@@ -59,6 +59,20 @@ public sealed record NetworkConfiguration
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
     public bool JointEstimate { get; init; }
 
+    /// <summary>
+    /// A further input of a network with <see cref="JointEstimate"/>: the standard deviation of each pixel given x_t and y, without a prior, in units of σ (EPS, arXiv
+    /// 2606.17048: the diagonal of Σ*). Its weights start at zero.
+    /// </summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public bool VarianceInput { get; init; }
+
+    /// <summary>
+    /// A further input of a network with <see cref="JointEstimate"/>: the misfit of the last estimate, Hᵀ(y - H D) (FlowBender, arXiv 2606.20404); zero at the first
+    /// noise level. Its weights start at zero. It doubles the forward passes of a training.
+    /// </summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public bool MisfitInput { get; init; }
+
     /// <summary>Tells the network σ_y, the noise of the measurement. Not in the paper; off, the network has no weights for it.</summary>
     public bool NoiseConditioning { get; init; }
 
@@ -72,6 +86,10 @@ public sealed record NetworkConfiguration
     /// <summary>Whether a second image is an input beside x: H⁺y, or an estimate.</summary>
     [JsonIgnore]
     public bool HasEstimate => JointEstimate || Kind != NetworkKind.Unconditional;
+
+    /// <summary>Images at the network's input, each of <see cref="Channels"/>.</summary>
+    [JsonIgnore]
+    public int InputImages => (HasEstimate ? 2 : 1) + (VarianceInput ? 1 : 0) + (MisfitInput ? 1 : 0);
 
     /// <summary>Side in pixels that a token covers at a level: P = p·2^level.</summary>
     public int PatchAt(int level) => Patch << level;
@@ -129,6 +147,9 @@ public sealed record NetworkConfiguration
             "jointEstimate",
             "is true; it takes the place of measurementSkip and linearEstimateSteps, leave those out"
         );
+        var furthers = JointEstimate && Kind != NetworkKind.Unconditional;
+        Require(!VarianceInput || furthers, "varianceInput", "is true; it needs jointEstimate and a network that is given a measurement");
+        Require(!MisfitInput || furthers, "misfitInput", "is true; it needs jointEstimate and a network that is given a measurement");
         Require(Dropout is >= 0 and < 1, "dropout", $"is {Dropout}; it must be in [0, 1)");
         Require(
             Latents is null || (Latents.IsValid && Latents.Mean.Length == Channels),

@@ -1,3 +1,4 @@
+using InvFusion.Degradations;
 using InvFusion.Diffusion;
 using static TorchSharp.torch;
 
@@ -9,6 +10,7 @@ namespace InvFusion.Models;
 /// </summary>
 public sealed class NetworkDenoiser(PreconditionedNetwork network, Conditioning conditioning) : IDirectionDenoiser
 {
+    private readonly LastValue? _last = network.Configuration.MisfitInput ? new() : null;
     private readonly Conditioning _known = conditioning with
     {
         MeasuredImage = conditioning.MeasuredImage ?? network.MeasuredImage(conditioning),
@@ -21,11 +23,12 @@ public sealed class NetworkDenoiser(PreconditionedNetwork network, Conditioning 
     /// <inheritdoc/>
     public Tensor Denoise(Tensor x, Tensor sigma)
     {
-        var output = network.Denoise(x, sigma, _known);
-        if (Directions == 0)
-            return output;
-        using (output)
-            return output.narrow(1, 0, x.shape[1]).contiguous(); // without the directions
+        using var scope = NewDisposeScope();
+        var known = _last is null ? _known : _known with { LastEstimate = _last.Take(x) };
+        var output = network.Denoise(x, sigma, known);
+        var image = Directions == 0 ? output : output.narrow(1, 0, x.shape[1]).contiguous(); // without the directions
+        _last?.Keep(image);
+        return image.MoveToOuterDisposeScope();
     }
 
     /// <inheritdoc/>

@@ -78,7 +78,8 @@ public sealed class PreconditionedNetwork : nn.Module
         var variance = level.square() + data * data;
         var joint = Configuration.JointEstimate;
         var measured = joint ? Estimate(x, s, conditioning) : Measured(x, conditioning);
-        var f = Raw(x * variance.rsqrt(), s.log() / 4, measured, conditioning); // c_in = 1/√(σ_d² + σ²), c_noise = ln(σ)/4
+        var inputs = Further(x, s, conditioning) is { } further ? cat([measured!, further], 1) : measured;
+        var f = Raw(x * variance.rsqrt(), s.log() / 4, inputs, conditioning); // c_in = 1/√(σ_d² + σ²), c_noise = ln(σ)/4
         var residual = f.narrow(1, 0, x.shape[1]);
         Tensor image;
         if (joint)
@@ -96,7 +97,7 @@ public sealed class PreconditionedNetwork : nn.Module
         return image.MoveToOuterDisposeScope();
     }
 
-    /// <summary>F: preconditioned images and H⁺y <c>[B, C, H, W]</c>, c_noise <c>[B]</c> → <c>[B, (1+K)·C, H, W]</c>.</summary>
+    /// <summary>F: preconditioned images <c>[B, C, H, W]</c>, behind them H⁺y or the estimate and what else there is, c_noise <c>[B]</c> → <c>[B, (1+K)·C, H, W]</c>.</summary>
     internal Tensor Raw(Tensor scaled, Tensor noise, Tensor? measured, Conditioning conditioning)
     {
         using var scope = NewDisposeScope();
@@ -144,6 +145,20 @@ public sealed class PreconditionedNetwork : nn.Module
         return measured
             ? JointEstimate.Compute(Prior(Shape(x)), x, sigma, c.Operator, c.Measurements, c.NoiseLevel, c.DualStart)
             : JointEstimate.Compute(Prior(Shape(x)), x, sigma);
+    }
+
+    // The inputs behind the estimate, [B, n·C, H, W]; null for a network without.
+    private Tensor? Further(Tensor x, Tensor sigma, Conditioning c)
+    {
+        if (!Configuration.VarianceInput && !Configuration.MisfitInput)
+            return null;
+        using var noGrad = no_grad();
+        var inputs = new List<Tensor>();
+        if (Configuration.VarianceInput)
+            inputs.Add(FurtherInputs.Deviation(x, sigma, c));
+        if (Configuration.MisfitInput)
+            inputs.Add(FurtherInputs.Misfit(x, c));
+        return cat(inputs, 1);
     }
 
     private static ImageShape Shape(Tensor x) => new((int)x.shape[1], (int)x.shape[2], (int)x.shape[3]);

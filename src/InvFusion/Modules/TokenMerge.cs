@@ -22,6 +22,18 @@ public sealed class TokenMerge : nn.Module<Tensor, ScalarType, Tensor>
         RegisterComponents();
     }
 
+    /// <summary>Sets the weights of all inputs but the first of each pixel to zero.</summary>
+    internal void ForgetInputs(int first)
+    {
+        using var noGrad = no_grad();
+        using var scope = NewDisposeScope();
+        var weight = OfPixels(_proj.Weight, _patch);
+        weight.narrow(2, first, weight.shape[2] - first).zero_();
+    }
+
+    /// <summary>The weights <c>[d, p·p·c]</c> by pixel, <c>[d, p·p, c]</c>.</summary>
+    internal static Tensor OfPixels(Tensor weight, int patch) => weight.view(weight.shape[0], patch * patch, -1);
+
     /// <summary><c>[B, h·p, w·p, c]</c> → <c>[B, h, w, d]</c> float32; the product runs in the given type.</summary>
     public override Tensor forward(Tensor input, ScalarType dtype)
     {

@@ -32,6 +32,10 @@ internal sealed class CountingOperator(LinearOperator inner) : LinearOperator(in
         return inner.Adjoint(measurements);
     }
 
+    internal override Tensor Backproject(Tensor measurements) => inner.Backproject(measurements);
+
+    internal override Tensor ColumnEnergy(Device device) => inner.ColumnEnergy(device);
+
     internal override Tensor JointCorrection(JointProblem problem) => inner.JointCorrection(problem);
 
     public override Tensor PseudoInverse(Tensor measurements, double sigmaY = 0)

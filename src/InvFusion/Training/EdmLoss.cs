@@ -9,6 +9,9 @@ namespace InvFusion.Training;
 /// <param name="LogSigmaStd">Standard deviation of ln σ.</param>
 public sealed record EdmLoss(double LogSigmaMean, double LogSigmaStd)
 {
+    /// <summary>σ of standard normals, <c>[B]</c>.</summary>
+    internal Tensor Sigma(Tensor logSigmaNormals) => (logSigmaNormals.flatten() * LogSigmaStd + LogSigmaMean).exp();
+
     /// <summary>Evaluates the loss of each pixel.</summary>
     /// <param name="network">D and logvar.</param>
     /// <param name="images">x, <c>[B, C, H, W]</c>.</param>
@@ -19,7 +22,7 @@ public sealed record EdmLoss(double LogSigmaMean, double LogSigmaStd)
     {
         using var scope = NewDisposeScope();
         var data = network.Configuration.SigmaData;
-        var sigma = (logSigmaNormals.flatten() * LogSigmaStd + LogSigmaMean).exp();
+        var sigma = Sigma(logSigmaNormals);
         var level = sigma.view(-1, 1, 1, 1);
         var denoised = network.Denoise(images + noise * level, sigma, conditioning);
         var logVariance = network.LogVariance(sigma);

@@ -31,6 +31,7 @@ internal sealed class TrainingStep(PreconditionedNetwork network, TrainingOption
         Augmentation = 5,
         Label = 6,
         NoiseLevel = 7,
+        Misfit = 8,
     }
 
     /// <summary>Adds the gradients of a batch to the parameters' and returns what the pass reports.</summary>
@@ -49,9 +50,28 @@ internal sealed class TrainingStep(PreconditionedNetwork network, TrainingOption
         var dropout = Stream(Purpose.Dropout, batch.Counter).NextSeed();
         manual_seed(dropout);
         network.Checkpoints = options.GradientCheckpointing ? new LayerCheckpoints(dropout) : null;
+        if (n.MisfitInput && options.Loss.Kind == LossKind.Edm)
+            conditioning = WithLastEstimate(conditioning, images, normals, noise, batch);
         var terms = options.Loss.Evaluate(network, images, normals, noise, conditioning, batch.Counter / options.StepImages);
         var consistency = Backward(terms, images, op);
         return new(Mean(terms.Loss), Mean(consistency), Mean(terms.Direction), Mean(terms.Variance));
+    }
+
+    // The estimate of the same noisy images, without autograd, takes the place of that of the noise level before; some samples learn to do without.
+    private Conditioning WithLastEstimate(Conditioning known, Tensor images, Tensor normals, Tensor noise, ImageBatch batch)
+    {
+        const double Withheld = 0.1;
+        using var noGrad = no_grad();
+        var sigma = options.Loss.Edm.Sigma(normals);
+        float[] shown =
+        [
+            .. Enumerable.Range(0, batch.Count).Select(i => Stream(Purpose.Misfit, batch.Counter + i).NextUniform() < Withheld ? 0f : 1f),
+        ];
+        return known with
+        {
+            LastEstimate = network.Denoise(images + noise * sigma.view(-1, 1, 1, 1), sigma, known),
+            MisfitShown = tensor(shown, device: device),
+        };
     }
 
     // Gives (H⁺H(D - x))², which takes part in the gradient only where it has a weight.

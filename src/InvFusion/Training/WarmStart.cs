@@ -8,10 +8,11 @@ namespace InvFusion.Training;
 /// <summary>Weights that a run begins with: those of a network file, which may know less than the network in training.</summary>
 internal static class WarmStart
 {
+    private const string FirstLayer = "unet.patch_in.proj.weight";
     private const string LastLayer = "unet.patch_out.proj.weight";
 
     /// <summary>
-    /// Copies the weights. A network that was not told σ_y goes on as it was: what tells it starts at zero. One without directions gives the mean, and the
+    /// Copies the weights. Inputs that the file's network lacks start at zero weights. A network that was not told σ_y goes on as it was: what tells it starts at zero. One without directions gives the mean, and the
     /// directions stay as they are.
     /// </summary>
     /// <param name="network">Receives the weights.</param>
@@ -31,6 +32,12 @@ internal static class WarmStart
         )
             if (!file.Tensors.ContainsKey(name))
                 state.Remove(name);
+        Tensor? inputs = null; // the columns of the first layer that the file has; further inputs start at zero
+        if (from.InputImages < to.InputImages)
+        {
+            inputs = TokenMerge.OfPixels(state[FirstLayer], to.Patch).narrow(2, 0, from.InputImages * to.Channels);
+            state[FirstLayer] = empty(inputs.shape[0], inputs.shape[1] * inputs.shape[2]);
+        }
         Tensor? image = null; // the rows of the last layer that make the mean
         if (from.Directions == 0 && to.Directions > 0)
         {
@@ -39,5 +46,6 @@ internal static class WarmStart
         }
         StrictState.Copy(state, file, path, file.Tensors.Keys.ToDictionary(n => n), "network");
         image?.copy_(state[LastLayer].view(image.shape));
+        inputs?.copy_(state[FirstLayer].view(inputs.shape));
     }
 }

@@ -47,7 +47,7 @@ public sealed class JointEstimateTests
         using var scope = NewDisposeScope();
         using var op = OperatorTable.Create(name);
         using var prior = new CosinePrior(op.Image, ScalarType.Float64, CPU);
-        var start = new DualStart();
+        var start = new LastValue();
         foreach (var sigma in new[] { 20.0, 1.0, 1.0 })
         {
             var (_, x, y) = Problem(op, prior, sigma, 0.1);
@@ -101,6 +101,27 @@ public sealed class JointEstimateTests
         var plain = JointEstimate.Compute(twice, x, sigmas, op, y, tensor([sigmaY]), limits: SolverLimits.Exact);
         var fused = JointEstimate.Compute(single, x.@float(), sigmas, op, y.@float(), tensor([sigmaY]), limits: new(400, 1e-5));
         Assert.InRange((plain - fused).norm().item<double>() / (plain - x0).norm().item<double>(), 0, 5e-3);
+    }
+
+    [Theory]
+    [InlineData("motion:stride=2,seed=3", 0.3, 0.0)]
+    [InlineData("motion:stride=4,seed=3", 5.0, 0.1)]
+    [InlineData("gaussian:sigma=1.5", 1.0, 0.01)]
+    public void The_kernel_of_blurs_solves_as_the_plain_form_does(string spec, double sigma, double sigmaY)
+    {
+        using var scope = NewDisposeScope();
+        foreach (var channels in new[] { 1, 2, 3 })
+        {
+            var image = new ImageShape(channels, 16, 32);
+            using var op = DegradationSpec.Parse(spec).Build(image, batch: 3, seed: 4);
+            using CosinePrior single = new(image, ScalarType.Float32, CPU),
+                twice = new(image, ScalarType.Float64, CPU);
+            var (x0, x, y) = Problem(op, twice, sigma, sigmaY);
+            var sigmas = tensor([sigma, 2 * sigma, 0.1 * sigma]);
+            var plain = JointEstimate.Compute(twice, x, sigmas, op, y, tensor([sigmaY]), limits: SolverLimits.Exact);
+            var fused = JointEstimate.Compute(single, x.@float(), sigmas, op, y.@float(), tensor([sigmaY]), limits: new(1000, 1e-6));
+            Assert.InRange((plain - fused).norm().item<double>() / (plain - x0).norm().item<double>(), 0, 0.01);
+        }
     }
 
     [Fact]

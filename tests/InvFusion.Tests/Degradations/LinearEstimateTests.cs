@@ -63,7 +63,7 @@ public sealed class LinearEstimateTests
     {
         using var scope = NewDisposeScope();
         using var op = OperatorTable.Create(name);
-        var y = op.Apply(OperatorTable.Images(op, k, 1));
+        var y = op.Apply(OperatorTable.Images(op, k, 1)).@double(); // some operators magnify rounding, which is the processor's
         y[1] *= 1e-3;
         using var alone = op.Select(1);
         Close.To(op.LinearEstimate(y, 20)[1..2], alone.LinearEstimate(y[1..2], 20), 1e-4);
@@ -75,7 +75,7 @@ public sealed class LinearEstimateTests
     {
         using var scope = NewDisposeScope();
         using var op = OperatorTable.Create(name);
-        var y = op.Apply(OperatorTable.Images(op, k, 1));
+        var y = op.Apply(OperatorTable.Images(op, k, 1)).@double();
         double[] levels = [.. Enumerable.Range(0, (int)y.shape[0]).Select(i => i % 2 == 0 ? 0.3 : 0)];
         var together = op.LinearEstimate(y, 20, tensor(levels));
         for (var i = 0; i < levels.Length; i++)

@@ -62,7 +62,7 @@ public sealed class GuidanceTests
             prior = new Restorer(guide).Restore(null, null, Options),
             zero = new Restorer(network, guide).Restore(op, y, Options with { Guidance = 0, Project = false });
         TensorAssert.Close(main.Samples, one.Samples, 1e-6);
-        TensorAssert.Close(prior.Samples, zero.Samples, 1e-5);
+        TensorAssert.Close(prior.Samples, zero.Samples, 3e-5); // D - (D - D_ref) rounds, differently on each processor
         TensorAssert.Differs(main.Samples, two.Samples, 1e-2);
         TensorAssert.Differs(two.Samples, late.Samples, 1e-3);
         Assert.Equal(2 * Evaluations, one.Evaluations);
