@@ -90,5 +90,5 @@ internal readonly record struct SolverLimits(int Steps, double Tolerance)
     public static SolverLimits Default { get; } = new(60, 5e-3);
 
     /// <summary>To rounding.</summary>
-    public static SolverLimits Exact { get; } = new(5000, 1e-10);
+    public static SolverLimits Exact { get; } = new(1500, 1e-8);
 }

@@ -120,7 +120,7 @@ public abstract class LinearOperator : IDisposable
     /// <param name="device">Where the operator lives.</param>
     internal virtual Tensor ColumnEnergy(Device device)
     {
-        const int Probes = 8;
+        const int Probes = 32;
         using var scope = NewDisposeScope();
         using var noGrad = no_grad();
         using var generator = new Generator(1);

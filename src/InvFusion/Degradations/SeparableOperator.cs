@@ -73,6 +73,14 @@ public class SeparableOperator : LinearOperator
     }
 
     /// <inheritdoc/>
+    internal override Tensor ColumnEnergy(Device device)
+    {
+        using var scope = NewDisposeScope();
+        var energy = _parts[0].square().sum([0]).unsqueeze(1) * _parts[1].square().sum([0]); // [H, W]
+        return energy.to(ScalarType.Float32, device).expand(1, Image.Channels, -1, -1).contiguous().MoveToOuterDisposeScope();
+    }
+
+    /// <inheritdoc/>
     /// <remarks>
     /// All in cosine coefficients of the images and of the measurement, between which R and K are nearly a fold of frequencies (exactly that for means of blocks): the
     /// diagonal of H P Hᵀ is nearly all of it.

@@ -151,24 +151,6 @@ public class JointNetworkTests
         Assert.Equal(0.2 / Math.Sqrt(4 + 0.04), deviation[1, 2, 15, 15].item<float>(), 1e-5);
     }
 
-    [Theory]
-    [MemberData(nameof(Operators))]
-    public void The_energy_of_columns_is_the_diagonal(string name)
-    {
-        using var scope = NewDisposeScope();
-        using var op = OperatorTable.Create(name);
-        var (c, h, w) = op.Image;
-        var units = eye(op.Image.Length).reshape(1, -1, c, h, w).expand(op.BatchSize, -1, -1, -1, -1);
-        var exact = op.Apply(units).square().sum(2).reshape(op.BatchSize, c, h, w) / (op.NoiseGain * op.NoiseGain);
-        var energy = op.ColumnEnergy(CPU);
-        // A random estimate where HᵀH is not diagonal: right in the mean.
-        Assert.Equal(exact.mean().item<float>(), energy.expand(exact.shape).mean().item<float>(), 0.25 * exact.mean().item<float>() + 1e-6);
-        if (op is MaskOperator or MatrixOperator or NoDegradation)
-            TensorAssert.Close(exact, energy.expand(exact.shape), 1e-4);
-    }
-
-    public static TheoryData<string> Operators => [.. OperatorTable.Names.Select(r => r.Data.Item1).Distinct()];
-
     private static Tensor Denoise(PreconditionedNetwork network, Tensor x, Tensor sigma, Conditioning known)
     {
         using var noGrad = no_grad();
