@@ -33,7 +33,7 @@ internal static class WarmStart
             if (!file.Tensors.ContainsKey(name))
                 state.Remove(name);
         Tensor? inputs = null; // the columns of the first layer that the file has; further inputs start at zero
-        if (from.InputImages < to.InputImages)
+        if (from.HasEstimate == to.HasEstimate && from.InputImages < to.InputImages)
         {
             inputs = TokenMerge.OfPixels(state[FirstLayer], to.Patch).narrow(2, 0, from.InputImages * to.Channels);
             state[FirstLayer] = empty(inputs.shape[0], inputs.shape[1] * inputs.shape[2]);

@@ -9,8 +9,9 @@ internal static class TrainingStepsCase
 {
     private const int Batch = 2;
 
-    // Adam divides by the gradients' own size, so that rounding errors of small gradients move weights as much as large ones would.
-    private const double WeightTolerance = 5e-4;
+    // Adam divides by the gradients' own size, so that rounding errors of small gradients move weights as much as large ones would: by up to 5.7e-4 of one
+    // tensor's largest weight, depending on the processor's kernels.
+    private const double WeightTolerance = 1e-3;
 
     // The settings of the run, from the case's description.
     private static readonly LearningRateSchedule Rate = new()
