@@ -133,6 +133,7 @@ start() {
     fi
     # A table that is given is taken only where there is none: runs that have begun belong to theirs.
     if [[ ! -f $control/stages ]]; then
+        [[ -z $stages || -s $stages ]] || die "--stages $stages: is no table of stages (see the default one in this script)"
         record_stages "$(if [[ -n $stages ]]; then cat "$stages"; else default_stages; fi)" "$config"
     elif [[ -n $config$stages ]]; then
         die "$control/stages exists; edit it, or name another folder by INVFUSION_RUNS"
@@ -192,7 +193,8 @@ stop() {
         fi
         if ((SECONDS >= deadline)); then
             echo "train-on: it did not end within $limit s and is killed; the last checkpoint counts" >&2
-            kill -KILL "${pid:-0}" "$(cat "$control/pid")" 2>/dev/null || true
+            [[ -z ${pid:-} ]] || kill -KILL "$pid" 2>/dev/null || true
+            ! has_keeper || kill -KILL "$(cat "$control/pid")" 2>/dev/null || true
             deadline=$((SECONDS + 60))
         fi
         sleep 0.2
@@ -232,9 +234,9 @@ cooldown() {
     # A state without options.json is taken over under other options; the trunk's own are the configuration.
     mkdir "$home/$name.new"
     cp "$state" "$home/$name.new/"
-    cp "$home/$trunk/options.json" "$control/configs/$name.json"
+    cp "$home/$trunk/options.json" "$control/configs/branch-$name.json"
     mv "$home/$name.new" "$home/$name"
-    echo "$name $(($(seen "$trunk") + images)) $control/configs/$name.json --cool-down $images" >>"$control/branches"
+    echo "$name $(($(seen "$trunk") + images)) $control/configs/branch-$name.json --cool-down $images" >>"$control/branches"
     start
 }
 

@@ -4,7 +4,7 @@
 #   scripts/gpu/bundle.sh OUT
 #     --data FILE         zip of the training images (default INVFUSION_FACES, then ../shared/data/faces64_train.zip beside the repository)
 #     --val FILE          validation images (default faces64_val.zip beside the training images), for a configuration that validates
-#     --config FILE       configuration of the training (default configs/faces64.json)
+#     --config FILE       configuration of the training (default configs/faces64-joint.json)
 #     --golden FOLDER     vectors to compare with (default tests/data/golden: those of whole networks and of gradients are taken)
 #     --torchsharp DIR    a git repository or a folder of dotnet/TorchSharp: the source of the native half of TorchSharp, to be built there where the packaged
 #                         one does not load (default .gpu/TorchSharp, which git ignores; without it only the packaged one is tried)
@@ -25,7 +25,7 @@ die() {
     exit "${2:-1}"
 }
 
-out='' data=${INVFUSION_FACES:-$root/../shared/data/faces64_train.zip} config=$root/configs/faces64.json golden=$root/tests/data/golden
+out='' data=${INVFUSION_FACES:-$root/../shared/data/faces64_train.zip} config=$root/configs/faces64-joint.json golden=$root/tests/data/golden
 torchsharp=$root/.gpu/TorchSharp val='' program='' checkpoint='' warm='' limit=60 images=1
 while (($#)); do
     case $1 in
@@ -42,6 +42,9 @@ while (($#)); do
 done
 [[ -n $out ]] || die "name the folder to write" 2
 [[ $limit =~ ^[0-9]+$ ]] || die "--limit $limit: give a number of MiB" 2
+# A run that resumes does so under its own options.
+[[ -z $checkpoint || -f $checkpoint/options.json ]] || die "--checkpoint $checkpoint: is not the folder of a run"
+[[ -z $checkpoint ]] || config=$checkpoint/options.json
 [[ -f $config ]] || die "--config $config: there is no such file"
 [[ -z $images || -f $data ]] || die "$data does not exist: give the images by --data FILE or INVFUSION_FACES, or --no-images"
 if grep -q '"validation": *{' "$config"; then
@@ -51,7 +54,6 @@ else
     val=
 fi
 [[ -z $program || -f $program/InvFusion.Cli.runtimeconfig.json ]] || die "--program $program: holds no published program"
-[[ -z $checkpoint || -f $checkpoint/options.json ]] || die "--checkpoint $checkpoint: is not the folder of a run"
 [[ -z $warm || -f $warm ]] || die "--warm $warm: there is no such file"
 
 work=$(mktemp -d)

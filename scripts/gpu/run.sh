@@ -104,9 +104,10 @@ last() { grep secondsPerKimg "$1" | tail -1 | grep -o "\"$2\":[-+0-9.eE]*" | cut
 
 time_steps() {
     local size rate result=0
+    sed -zE 's|"validation": *\{[^}]*\}|"validation": null|' "$work/config.json" >"$work/timing.json"
     for size in $batches; do
         # The last status is one of steps after the first ones, which are slower.
-        if timeout -k 10 60 "$work/program/InvFusion.Cli" train --config "$work/config.json" --data "$work/images.ifds" --device "$device" --batch "$size" --images $((size * 24)) \
+        if timeout -k 10 60 "$work/program/InvFusion.Cli" train --config "$work/timing.json" --data "$work/images.ifds" --device "$device" --batch "$size" --images $((size * 24)) \
             --out "$work/time-$size" "${extra[@]}" >"$work/time.txt" 2>&1; then
             rate=$(last "$work/time-$size/stats.jsonl" secondsPerKimg)
             echo "batch $size: $(awk "BEGIN {printf \"%.1f images a second, %.1f ms a step\", 1000 / $rate, $rate * $size}")"

@@ -118,6 +118,13 @@ public sealed class BatchOperator : LinearOperator
     internal override Tensor Backproject(Tensor measurements) => PartByPart(measurements, (op, part) => op.Backproject(Cut(op, part)));
 
     /// <inheritdoc/>
+    internal override Tensor ColumnEnergy(Device device)
+    {
+        using var scope = NewDisposeScope();
+        return cat([.. _parts.Select(p => p.Operator.ColumnEnergy(device).expand(p.Samples, -1, -1, -1))], 0).MoveToOuterDisposeScope();
+    }
+
+    /// <inheritdoc/>
     internal override Tensor JointCorrection(JointProblem problem)
     {
         var corrected = new List<Tensor>();

@@ -38,6 +38,9 @@ public sealed class MaskOperator : LinearOperator
         _mask.shape[2] == 1 && FusedMask.Takes(problem) ? FusedMask.Correct(_mask, problem) : base.JointCorrection(problem);
 
     /// <inheritdoc/>
+    internal override Tensor ColumnEnergy(Device device) => _mask.squeeze(1).expand(-1, Image.Channels, -1, -1);
+
+    /// <inheritdoc/>
     public override Tensor PseudoInverse(Tensor measurements, double sigmaY = 0) => Spread(measurements, 1 / (1 + sigmaY * sigmaY));
 
     /// <inheritdoc/>

@@ -99,11 +99,14 @@ public sealed class MatrixOperator : LinearOperator
     internal override Tensor JointCorrection(JointProblem problem)
     {
         var rows = Coefficients(problem.Prior); // G, [B or 1, O, N]
-        var (batch, systems) = (problem.Mean.shape[0], Math.Max(rows.shape[0], problem.Variances.shape[0]));
+        var batch = problem.Mean.shape[0];
+        var systems = new[] { rows, problem.Variances, problem.SigmaY }.Max(t => t.shape[0]); // 1 where all samples share one
         var variances = problem.Variances.flatten(1); // [B or 1, N]
         var weighted = (rows * variances.unsqueeze(1)).expand(systems, -1, -1); // G P
         var gram = bmm(weighted, rows.expand(systems, -1, -1).transpose(1, 2));
-        var system = gram + diag_embed(problem.NoiseVariance(2).expand(-1, MeasurementLength));
+        // Rows that repeat each other are told apart by the noise alone, unless rounding is larger than that.
+        var rounding = gram.diagonal(dim1: 1, dim2: 2).amax([1], keepdim: true) * (gram.dtype == ScalarType.Float64 ? 1e-14 : 1e-6);
+        var system = gram + diag_embed((problem.NoiseVariance(2) + rounding).expand(systems, MeasurementLength));
         var shared = systems == 1 ? batch : 1; // right sides of one system
         var mean = problem.Mean.reshape(systems, shared, -1);
         var residual = problem.Measurements.reshape(systems, shared, -1) - bmm(mean, rows.expand(systems, -1, -1).transpose(1, 2));

@@ -25,6 +25,9 @@ public sealed class NoDegradation(ImageShape image) : LinearOperator(image, 1, i
     public override Tensor PseudoInverse(Tensor measurements, double sigmaY = 0) => Adjoint(measurements);
 
     /// <inheritdoc/>
+    internal override Tensor ColumnEnergy(Device device) => zeros(1, Image.Channels, Image.Height, Image.Width, device: device);
+
+    /// <inheritdoc/>
     internal override Tensor JointCorrection(JointProblem problem) => problem.Mean.alias();
 
     /// <summary>Zeros: what is not measured has no noise.</summary>

@@ -73,19 +73,31 @@ internal static class SpecTable
             r.Draw(keep is { } p ? new MissingPatchesFamily { Side = size, Keep = (p, p) } : new MissingPatchesFamily { Side = size });
     }
 
-    private static Func<SpecRequest, LinearOperator> Pixels(SpecArguments a)
+    // A random family one of whose ranges an option may fix to one value.
+    private static Func<SpecRequest, LinearOperator> Drawn(
+        SpecArguments a,
+        string usage,
+        string key,
+        double most,
+        Func<(double, double)?, DegradationFamily> family
+    )
     {
-        a.AtMost(0, "pixels[:keep=SHARE,seed=N]");
-        var keep = a.Number("keep", 0, 1);
-        return r => r.Draw(keep is { } p ? new MissingPixelsFamily { Keep = (p, p) } : new MissingPixelsFamily());
+        a.AtMost(0, usage);
+        var value = a.Number(key, 0, most);
+        return r => r.Draw(family(value is { } v ? (v, v) : null));
     }
 
-    private static Func<SpecRequest, LinearOperator> MissingRows(SpecArguments a)
-    {
-        a.AtMost(0, "rows[:keep=SHARE,seed=N]");
-        var keep = a.Number("keep", 0, 1);
-        return r => r.Draw(keep is { } p ? new MissingRowsFamily { Keep = (p, p) } : new MissingRowsFamily());
-    }
+    private static Func<SpecRequest, LinearOperator> Pixels(SpecArguments a) =>
+        Drawn(
+            a,
+            "pixels[:keep=SHARE,seed=N]",
+            "keep",
+            1,
+            k => k is { } r ? new MissingPixelsFamily { Keep = r } : new MissingPixelsFamily()
+        );
+
+    private static Func<SpecRequest, LinearOperator> MissingRows(SpecArguments a) =>
+        Drawn(a, "rows[:keep=SHARE,seed=N]", "keep", 1, k => k is { } r ? new MissingRowsFamily { Keep = r } : new MissingRowsFamily());
 
     private static Func<SpecRequest, LinearOperator> Motion(SpecArguments a)
     {
@@ -113,20 +125,18 @@ internal static class SpecTable
                 : SeparableBlur.Uniform(r.Image, width!.Value, reflect, r.Device);
     }
 
-    // Unlike blur, the operator of a kernel: on the doubled canvas, as the network is trained with it.
-    private static Func<SpecRequest, LinearOperator> Gaussian(SpecArguments a)
-    {
-        a.AtMost(0, "gaussian[:sigma=PIXELS,seed=N]");
-        var sigma = a.Number("sigma", 0, 1000);
-        return r => r.Draw(sigma is { } s ? new GaussianBlurFamily { Sigma = (s, s) } : new GaussianBlurFamily());
-    }
+    // Unlike blur, the operators of kernels: on the doubled canvas, as the network is trained with them.
+    private static Func<SpecRequest, LinearOperator> Gaussian(SpecArguments a) =>
+        Drawn(
+            a,
+            "gaussian[:sigma=PIXELS,seed=N]",
+            "sigma",
+            1000,
+            v => v is { } r ? new GaussianBlurFamily { Sigma = r } : new GaussianBlurFamily()
+        );
 
-    private static Func<SpecRequest, LinearOperator> Disk(SpecArguments a)
-    {
-        a.AtMost(0, "disk[:radius=PIXELS,seed=N]");
-        var radius = a.Number("radius", 0, 1000);
-        return r => r.Draw(radius is { } p ? new DiskBlurFamily { Radius = (p, p) } : new DiskBlurFamily());
-    }
+    private static Func<SpecRequest, LinearOperator> Disk(SpecArguments a) =>
+        Drawn(a, "disk[:radius=PIXELS,seed=N]", "radius", 1000, v => v is { } r ? new DiskBlurFamily { Radius = r } : new DiskBlurFamily());
 
     private static Func<SpecRequest, LinearOperator> Kernel(SpecArguments a)
     {

@@ -77,7 +77,7 @@ public sealed class PreconditionedNetwork : nn.Module
         var level = s.view(-1, 1, 1, 1);
         var variance = level.square() + data * data;
         var joint = Configuration.JointEstimate;
-        var measured = joint ? Estimate(x, s, conditioning) : Measured(x, conditioning);
+        var measured = joint ? Estimate(x, sigma, conditioning) : Measured(x, conditioning);
         var inputs = Further(x, s, conditioning) is { } further ? cat([measured!, further], 1) : measured;
         var f = Raw(x * variance.rsqrt(), s.log() / 4, inputs, conditioning); // c_in = 1/√(σ_d² + σ²), c_noise = ln(σ)/4
         var residual = f.narrow(1, 0, x.shape[1]);
@@ -166,7 +166,12 @@ public sealed class PreconditionedNetwork : nn.Module
     // Made once for a size; the network's own images have one.
     private CosinePrior Prior(ImageShape image)
     {
-        if (_prior?.Image != image || _prior.Variances.device != Device)
+        var weight = _logvarLinear.Weight; // devices have no equality of their own
+        if (
+            _prior?.Image != image
+            || _prior.Variances.device_type != weight.device_type
+            || _prior.Variances.device_index != weight.device_index
+        )
         {
             _prior?.Dispose();
             _prior = new(image, ScalarType.Float32, Device);

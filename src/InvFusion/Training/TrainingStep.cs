@@ -67,6 +67,7 @@ internal sealed class TrainingStep(PreconditionedNetwork network, TrainingOption
         [
             .. Enumerable.Range(0, batch.Count).Select(i => Stream(Purpose.Misfit, batch.Counter + i).NextUniform() < Withheld ? 0f : 1f),
         ];
+        known = known with { DualStart = new() }; // both passes have the same joint estimate
         return known with
         {
             LastEstimate = network.Denoise(images + noise * sigma.view(-1, 1, 1, 1), sigma, known),

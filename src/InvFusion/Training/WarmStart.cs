@@ -11,6 +11,13 @@ internal static class WarmStart
     private const string FirstLayer = "unet.patch_in.proj.weight";
     private const string LastLayer = "unet.patch_out.proj.weight";
 
+    // The variance lies before the misfit: a network that has the misfit alone has no place for the variance before it.
+    private static bool AddsInputs(NetworkConfiguration from, NetworkConfiguration to) =>
+        from.HasEstimate == to.HasEstimate
+        && from.InputImages < to.InputImages
+        && (!from.VarianceInput || to.VarianceInput)
+        && (!from.MisfitInput || from.VarianceInput == to.VarianceInput);
+
     /// <summary>
     /// Copies the weights. Inputs that the file's network lacks start at zero weights. A network that was not told σ_y goes on as it was: what tells it starts at zero. One without directions gives the mean, and the
     /// directions stay as they are.
@@ -33,7 +40,7 @@ internal static class WarmStart
             if (!file.Tensors.ContainsKey(name))
                 state.Remove(name);
         Tensor? inputs = null; // the columns of the first layer that the file has; further inputs start at zero
-        if (from.HasEstimate == to.HasEstimate && from.InputImages < to.InputImages)
+        if (AddsInputs(from, to))
         {
             inputs = TokenMerge.OfPixels(state[FirstLayer], to.Patch).narrow(2, 0, from.InputImages * to.Channels);
             state[FirstLayer] = empty(inputs.shape[0], inputs.shape[1] * inputs.shape[2]);

@@ -67,8 +67,15 @@ public sealed class ValidationLoss(IImageSet images, ValidationPlan plan, Device
         IDenoiser Denoiser(Conditioning known)
         {
             var labels = network.Configuration.Classes > 0 ? known.ClassLabels : null;
-            return new NetworkDenoiser(network, conditional ? known with { ClassLabels = labels } : new(ClassLabels: labels));
+            known = conditional ? known with { ClassLabels = labels } : new(ClassLabels: labels);
+            return new OneLevelDenoiser(network, known with { MeasuredImage = network.MeasuredImage(known) });
         }
+    }
+
+    // Every level is the first of a trajectory: a value must not depend on which other levels are measured.
+    private sealed class OneLevelDenoiser(PreconditionedNetwork network, Conditioning known) : IDenoiser
+    {
+        public Tensor Denoise(Tensor x, Tensor sigma) => new NetworkDenoiser(network, known).Denoise(x, sigma);
     }
 
     /// <summary>Measures any denoiser.</summary>
