@@ -57,7 +57,7 @@ internal sealed class EvaluationsBenchCommand
     {
         var command = new Command(
             "evaluations",
-            "Quality against evaluations of the network, of several samplers from the same noise; a killed run goes on where it was"
+            "Quality against evaluations of the network, of several samplers from the same noise; a killed run resumes where it was"
         )
         {
             _data,

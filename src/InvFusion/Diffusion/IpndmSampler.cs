@@ -12,7 +12,7 @@ namespace InvFusion.Diffusion;
 /// </remarks>
 public sealed class IpndmSampler : MultistepSampler
 {
-    // Of the slopes, the newest first; by order - 1.
+    // Weights of the derivatives d, the newest first; by order - 1.
     private static readonly double[][] AdamsBashforth =
     [
         [1],

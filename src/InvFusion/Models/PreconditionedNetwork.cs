@@ -115,7 +115,7 @@ public sealed class PreconditionedNetwork : nn.Module
     }
 
     /// <summary>
-    /// H⁺y as the network is given it, unscaled: <c>[B or 1, C, H, W]</c>; null where nothing is measured, the network is not told, or what it is told depends on x.
+    /// H⁺y as the network is given it, unscaled: <c>[B or 1, C, H, W]</c>; null where nothing is measured, the network is unconditional, or its estimate depends on x.
     /// </summary>
     public Tensor? MeasuredImage(Conditioning conditioning)
     {
