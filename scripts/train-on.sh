@@ -22,10 +22,11 @@
 set -euo pipefail
 
 # Run, images in all, configuration, options of `invfusion train`. A run that stands twice is continued. The rate stays constant: cool-downs are branches.
+# A warm start, of which the folder gets a copy, is worth ten thousand images of the first hours (docs/recipe.md).
 default_stages() {
     cat <<'TABLE'
-faces64        400000   configs/faces64-joint.json  --cool-down 0
-faces64-blind  400000   configs/faces64-joint.json  --cool-down 0 --kind Blind
+faces64        400000   configs/faces64-joint.json  --cool-down 0 --warm-start models/faces64.safetensors
+faces64-blind  400000   configs/faces64-joint.json  --cool-down 0 --kind Blind --warm-start models/faces64-blind.safetensors
 faces64        1500000  configs/faces64-joint.json  --cool-down 0
 TABLE
 }
@@ -85,9 +86,9 @@ prepare() { # source target: once; another source under the same name is refused
     invfusion dataset prepare "$1" "$home/data/$2.ifds" --size "$size" 8>&- || die "$1: the images cannot be prepared; see above"
 }
 
-record_stages() { # table configuration: the table and its configurations, as they are when the training is first started
-    local name images config options
-    mkdir -p "$control/configs"
+record_stages() { # table configuration: the table, its configurations and warm starts, as they are when the training is first started
+    local name images config options warm
+    mkdir -p "$control/configs" "$control/warm"
     while read -r name images config options; do
         [[ -n $name && $name != \#* ]] || continue
         [[ $name =~ ^[A-Za-z0-9._-]+$ && $images =~ ^[0-9]+$ ]] || die "stage '$name $images': needs a name of letters, digits, '.', '_', '-' and a number of images"
@@ -96,6 +97,13 @@ record_stages() { # table configuration: the table and its configurations, as th
         [[ -f $config ]] || die "$config does not exist: --config FILE names the configuration of all stages"
         # A configuration that validates does so on the images prepared here.
         sed -zE "s|(\"validation\": *\{[^}]*\"data\": *\")[^\"]*|\1$home/data/val.ifds|" "$config" >"$control/configs/$(basename "$config")"
+        if [[ $options =~ --warm-start\ +([^ ]+) ]]; then
+            warm=${BASH_REMATCH[1]}
+            [[ $warm == /* ]] || warm=$root/$warm
+            [[ -f $warm ]] || die "$warm does not exist: name a network file that $name can start from, or leave --warm-start out of its stage"
+            cp "$warm" "$control/warm/$(basename "$warm")"
+            options=${options/"${BASH_REMATCH[0]}"/--warm-start $control/warm/$(basename "$warm")}
+        fi
         echo "$name $images $control/configs/$(basename "$config") $options"
     done <<<"$1" >"$control/stages.new"
     mv "$control/stages.new" "$control/stages"
