@@ -50,9 +50,10 @@ cat >"$work/config.json" <<JSON
   "statusImages": 16, "checkpointImages": 16, "gridImages": 0
 }
 JSON
+"${program[@]}" train --config "$work/config.json" --data "$work/images" --out "$work/start" --images 4 --threads 1 -q
 table() { # images of the first stage
     cat <<TABLE
-one    $1  $work/config.json  --cool-down 0 --threads 1
+one    $1  $work/config.json  --cool-down 0 --threads 1 --warm-start $work/start/network-ema.safetensors
 other  32  $work/config.json  --cool-down 0 --threads 1 --kind Blind
 one    $(($1 + 32))  $work/config.json  --threads 1
 TABLE
@@ -67,6 +68,11 @@ refuses "unknown option '--fast'" start --fast
 refuses "nowhere.zip does not exist" start --stages "$work/stages" --data "$work/nowhere.zip" --no-build
 touch "$work/file"
 INVFUSION_RUNS=$work/file/runs refuses 'cannot be written' start --no-build
+mv "$work/start/network-ema.safetensors" "$work/network"
+rm -r "$work/home"
+refuses "network-ema.safetensors does not exist: name a network file that one can start from" start --stages "$work/stages" --data "$work/images" --no-build
+mv "$work/network" "$work/start/network-ema.safetensors"
+refuses "nowhere.zip does not exist" start --stages "$work/stages" --data "$work/nowhere.zip" --no-build
 refuses "exists; edit it" start --config "$work/config.json"
 
 echo "== two starts at once"
@@ -122,15 +128,16 @@ says 'one after [0-9]+ images' average "$work/average.safetensors" one
 "${program[@]}" model info "$work/average.safetensors" >/dev/null || fail "the average is no network"
 
 echo "== to the end"
-rm -rf "$work/images" # they are prepared
+rm -rf "$work/images" "$work/start" # they are prepared, and copied
 end=$(($(images one) + 32))
-table $end | sed "s|$work/config|$work/home/control/configs/config|" >"$work/home/control/stages"
+table $end | sed "s|$work/config|$work/home/control/configs/config|; s|$work/start/|$work/home/control/warm/|" >"$work/home/control/stages"
 says 'resumed one' start
 await "the end of all stages" grep -q complete "$work/home/control/ended"
 says complete status
 says 'nothing to do' start
 grep -q '"kind": *"Blind"' "$work/home/other/options.json" || fail "the second stage has other options"
-"${program[@]}" train --config "$work/config.json" --data "$work/home/data/train.ifds" --out "$work/whole" --images $((end + 32)) --cool-down 0 --threads 1 -q
+"${program[@]}" train --config "$work/config.json" --data "$work/home/data/train.ifds" --out "$work/whole" --images $((end + 32)) --cool-down 0 --threads 1 -q \
+    --warm-start "$work/home/control/warm/network-ema.safetensors"
 checksum() { head -c 100000 "$1" | grep -ao '"sha256":"[0-9A-F]*"'; }
 [[ $(checksum "$(find "$work/whole" -name 'state-*' | sort | tail -1)") == "$(checksum "$(newest one)")" ]] || fail "the training differs from one that was not disturbed"
 echo "equal to the byte, in $SECONDS s"
