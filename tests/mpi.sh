@@ -3,7 +3,7 @@
 #
 #   tests/mpi.sh            needs mpirun.openmpi and mpirun.mpich (Debian: openmpi-bin, mpich)
 #
-# For OpenMPI and MPICH, with gradients of one and of two passes a step: 20 steps of a tiny network on 1, 2 and 4 ranks; the weights may differ by 1e-6 and
+# For OpenMPI and MPICH, with gradients of one and of two passes a step: 20 steps of a tiny network on 1, 2 and 4 ranks (with Muon on 3); the weights may differ by 1e-6 and
 # the optimizer's moments by a hundred-thousandth of the largest. The moments count because Adam forgives gradients of a wrong scale. Then, for each MPI: a rank is
 # killed at a random moment and the run must end within 10 s with a message and a code other than 0; resumed, it must end where an undisturbed one does, to
 # the bit; resumed on fewer ranks, within the tolerance. A comparison on three ranks has
@@ -26,8 +26,8 @@ fail() {
 }
 
 # A constant learning rate: under a ramp twenty steps would move nothing and any gradients would pass. Dropout is off, its masks belong to a rank.
-config() { # rounds images checkpointImages
-    cat >"$work/config-$1-$2.json" <<JSON
+config() { # rounds images checkpointImages [optimizer]
+    cat >"$work/config-$1-$2${4:-}.json" <<JSON
 {
   "data": "$work/images",
   "network": {
@@ -38,11 +38,11 @@ config() { # rounds images checkpointImages
     ]
   },
   "sigmaY": 0.05, "batch": 6, "rounds": $1, "images": $2, "seed": 5, "precision": "fp32",
-  "learningRate": { "rate": 0.00005, "rampUpImages": 0 },
+  "optimizer": { "kind": "${4:-Adam}" }, "learningRate": { "rate": 0.00005, "rampUpImages": 0 },
   "statusImages": 12, "checkpointImages": $3, "gridImages": 0
 }
 JSON
-    echo "$work/config-$1-$2.json"
+    echo "$work/config-$1-$2${4:-}.json"
 }
 
 launch() { # mpi ranks arguments…: the program under a launcher; without one on one rank
@@ -79,6 +79,13 @@ for rounds in 1 2; do
                 fail "$out: not the files of one run"
         done
     done
+done
+
+settings=$(config 1 120 60 Muon)
+train none 1 "$settings" "$work/one-muon"
+for mpi in openmpi mpich; do
+    train $mpi 3 "$settings" "$work/$mpi-muon" # matrices of a shape do not divide by three
+    equal "$mpi, 3 ranks, Muon" "$work/one-muon" "$work/$mpi-muon" 1e-6 1e-5
 done
 
 echo "== a rank is killed, the run resumed"
