@@ -65,8 +65,10 @@ public sealed class GaussianMixture : IDisposable
         stream.FillNormal(normals);
         var chosen = Enumerable.Range(0, count).Select(_ => Choose(stream.NextUniform())).ToArray();
         var index = tensor(chosen);
-        var scaled = tensor(normals).to(float64).reshape(count, 1, n) * Values.sqrt().index_select(0, index).unsqueeze(1);
-        var drawn = bmm(scaled, Vectors.index_select(0, index).transpose(1, 2)).squeeze(1) + Means.index_select(0, index);
+        // The symmetric root of the covariance: it has none of the freedom that eigenvectors have, whose signs differ from processor to processor.
+        var vectors = Vectors.index_select(0, index);
+        var scaled = bmm(tensor(normals).to(float64).reshape(count, 1, n), vectors) * Values.sqrt().index_select(0, index).unsqueeze(1);
+        var drawn = bmm(scaled, vectors.transpose(1, 2)).squeeze(1) + Means.index_select(0, index);
         return drawn.MoveToOuterDisposeScope();
     }
 
