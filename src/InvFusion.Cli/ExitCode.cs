@@ -16,6 +16,7 @@ internal static class ExitCode
     public static int Of(Exception error) =>
         error switch
         {
+            UsageException => Usage,
             ConfigurationException => Configuration,
             DataFormatException => Data,
             NativeRuntimeException => Native,

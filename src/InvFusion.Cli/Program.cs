@@ -8,11 +8,15 @@ using InvFusion.Runtime;
 if (Environment.GetEnvironmentVariable("OMPI_COMM_WORLD_SIZE") is not null)
     Environment.SetEnvironmentVariable("TERM", "dumb"); // OpenMPI gives its ranks a terminal, and the lines of all would get its control codes
 
+Console.SetError(new ForgivingWriter(Console.Error));
+
 // Beyond a limit of the shell on the size of files: an error of the write, which names the file, instead of the end of the process.
 const int FileSizeSignal = 25; // SIGXFSZ of Linux and macOS
 using var tooLarge = OperatingSystem.IsWindows()
     ? null
     : PosixSignalRegistration.Create((PosixSignal)FileSizeSignal, context => context.Cancel = true);
+using var stop = new CancellationTokenSource();
+using var hangup = Hangup.Cancels(stop);
 var root = new RootCommand("Restores images under known linear degradations with one degradation-aware diffusion network (InvFusion).");
 foreach (var command in CommandTable.Create())
     root.Add(command);
@@ -30,7 +34,7 @@ try
         EnableDefaultExceptionHandler = false,
         ProcessTerminationTimeout = TimeSpan.FromMinutes(5),
     };
-    var code = await parsed.InvokeAsync(invocation);
+    var code = await parsed.InvokeAsync(invocation, stop.Token);
     TorchRuntime.Exit(code);
     return code;
 }

@@ -38,12 +38,17 @@ internal sealed class Canvas
     }
 
     /// <summary>Writes one line of text with its upper left corner at (x, y).</summary>
-    public void Write(string text, int x, int y, int scale, Rgb colour)
+    public void Write(string text, int x, int y, int size, Rgb colour)
     {
-        for (var i = 0; i < text.Length; i++)
-        for (var row = 0; row < PixelFont.Rows; row++)
-        for (var column = 0; column < PixelFont.Advance; column++)
-            if (PixelFont.IsSet(text[i], column, row))
-                Fill(x + (i * PixelFont.Advance + column) * scale, y + row * scale, scale, scale, colour);
+        var cover = TextFont.Cover(text, size);
+        for (var row = Math.Max(-y, 0); row < Math.Min(cover.GetLength(0), Image.Height - y); row++)
+        for (var column = Math.Max(-x, 0); column < Math.Min(cover.GetLength(1), Image.Width - x); column++)
+            if (cover[row, column] is var part && part > 0)
+            {
+                var pixel = Image.Pixels.AsSpan(((y + row) * Image.Width + x + column) * 3, 3);
+                (pixel[0], pixel[1], pixel[2]) = (Mix(pixel[0], colour.R), Mix(pixel[1], colour.G), Mix(pixel[2], colour.B));
+
+                byte Mix(byte below, byte above) => (byte)((below * (255 - part) + above * part + 127) / 255);
+            }
     }
 }

@@ -1,13 +1,15 @@
 namespace InvFusion.Imaging;
 
-/// <summary>Rows of pictures with captions, row labels, column headers and a title, painted without any font or library of the system.</summary>
-/// <remarks>The text may hold ASCII and ⁺ σ × ² μ ± Δ · → … ; other characters show as a box.</remarks>
+/// <summary>Rows of pictures with captions, row labels, column headers and a title, painted with a font of this library (<see cref="TextFont"/>), not of the system.</summary>
+/// <remarks>The text may hold Latin and Greek letters and mathematical signs; other characters show as a box.</remarks>
 public sealed class ContactSheet
 {
-    private const int TextScale = 2;
+    private const int TextSize = 16;
+    private const int TitleSize = 22;
     private const int Margin = 28;
     private const int Gap = 14;
     private const int LabelWidth = 190;
+    private const int BarHeight = 10;
 
     private readonly List<(string? Label, SheetCell[] Cells)> _rows = [];
 
@@ -88,47 +90,69 @@ public sealed class ContactSheet
         private int Flow(Canvas? canvas)
         {
             var y = Margin;
-            y = Block(canvas, TextLayout.Wrap(_sheet.Title, _width - 2 * Margin, 3), y, 3, _strong, Gap);
+            y = Block(canvas, TextLayout.Wrap(_sheet.Title, _width - 2 * Margin, TitleSize), y, TitleSize, _strong, Gap);
             y = Headers(canvas, y);
             foreach (var (label, cells) in _sheet._rows)
                 y = Row(canvas, label, cells, y);
-            y = Block(canvas, TextLayout.Wrap(_sheet.Note, _width - 2 * Margin, TextScale), y, TextScale, _muted, Gap);
+            y = Block(canvas, TextLayout.Wrap(_sheet.Note, _width - 2 * Margin, TextSize), y, TextSize, _muted, Gap);
             return y - Gap + Margin;
         }
 
-        private static int Block(Canvas? canvas, string[] lines, int y, int scale, Rgb colour, int gap)
+        private static int Block(Canvas? canvas, string[] lines, int y, int size, Rgb colour, int gap)
         {
             if (lines.Length == 0)
                 return y;
-            Lines(canvas, lines, Margin, y, scale, colour);
-            return y + lines.Length * TextLayout.LineHeight(scale) + gap;
+            Lines(canvas, lines, Margin, y, size, colour);
+            return y + lines.Length * TextFont.LineHeight(size) + gap;
         }
 
         private int Headers(Canvas? canvas, int y)
         {
             if (_sheet.Columns.Count == 0)
                 return y;
-            var headers = _sheet.Columns.Select(text => TextLayout.Wrap(text, _cellWidth, TextScale)).ToArray();
+            var headers = _sheet.Columns.Select(text => TextLayout.Wrap(text, _cellWidth, TextSize)).ToArray();
             var most = headers.Max(lines => lines.Length);
             // Short headers stand on the picture as tall ones do.
             for (var i = 0; i < headers.Length; i++)
-                Centred(canvas, headers[i], i, y + (most - headers[i].Length) * TextLayout.LineHeight(TextScale), _strong);
-            return y + most * TextLayout.LineHeight(TextScale) + 4;
+                Centred(canvas, headers[i], i, y + (most - headers[i].Length) * TextFont.LineHeight(TextSize), _strong);
+            return y + most * TextFont.LineHeight(TextSize) + 4;
         }
 
         private int Row(Canvas? canvas, string? label, SheetCell[] cells, int y)
         {
-            var captions = cells.Select(cell => TextLayout.Wrap(cell.Caption, _cellWidth, TextScale)).ToArray();
-            var lines = TextLayout.Wrap(label, LabelWidth, TextScale);
-            Lines(canvas, lines, Margin, y + (_cellHeight - lines.Length * TextLayout.LineHeight(TextScale)) / 2, TextScale, _strong);
+            var captions = cells.Select(cell => TextLayout.Wrap(cell.Caption, _cellWidth, TextSize)).ToArray();
+            var lines = TextLayout.Wrap(label, LabelWidth, TextSize);
+            Lines(canvas, lines, Margin, y + (_cellHeight - lines.Length * TextFont.LineHeight(TextSize)) / 2, TextSize, _strong);
+            var below = 0;
             for (var i = 0; i < cells.Length; i++)
             {
                 if (canvas is not null && cells[i].Image is { } image)
                     Picture(canvas, image, i, y);
-                Centred(canvas, captions[i], i, y + _cellHeight + 8, _muted);
+                var at = y + _cellHeight + 8;
+                Centred(canvas, captions[i], i, at, _muted);
+                at += captions[i].Length * TextFont.LineHeight(TextSize);
+                if (cells[i].Scale is { } largest)
+                    at = Bar(canvas, largest, i, at + 2);
+                below = Math.Max(below, at - y - _cellHeight + 6);
             }
-            var most = captions.Select(c => c.Length).DefaultIfEmpty(0).Max();
-            return y + _cellHeight + (most > 0 ? 8 + most * TextLayout.LineHeight(TextScale) + 6 : 0) + Gap;
+            return y + _cellHeight + (captions.Any(c => c.Length > 0) || cells.Any(c => c.Scale is not null) ? below : 0) + Gap;
+        }
+
+        // The colours from 0 to the largest number, each end with its number. Returns where it ends.
+        private int Bar(Canvas? canvas, float largest, int column, int y)
+        {
+            var (low, high) = ("0", largest.ToString("G2", System.Globalization.CultureInfo.InvariantCulture));
+            var (left, right) = (TextFont.Width(low, TextSize) + 6, TextFont.Width(high, TextSize) + 6);
+            var width = Math.Max(_cellWidth - left - right, 1);
+            var top = y + (TextFont.LineHeight(TextSize) - BarHeight) / 2;
+            canvas?.Write(low, Column(column), y, TextSize, _muted);
+            canvas?.Write(high, Column(column) + _cellWidth - right + 6, y, TextSize, _muted);
+            canvas?.Draw(
+                Colormap.Apply([.. Enumerable.Range(0, width * BarHeight).Select(i => (float)(i % width))], width, BarHeight),
+                Column(column) + left,
+                top
+            );
+            return y + TextFont.LineHeight(TextSize);
         }
 
         private void Picture(Canvas canvas, RgbImage image, int column, int y)
@@ -145,21 +169,19 @@ public sealed class ContactSheet
         {
             for (var i = 0; i < lines.Length; i++)
             {
-                var x = Column(column) + (_cellWidth - TextLayout.Width(lines[i], TextScale)) / 2;
-                canvas?.Write(lines[i], x, y + i * TextLayout.LineHeight(TextScale), TextScale, colour);
+                var x = Column(column) + (_cellWidth - TextFont.Width(lines[i], TextSize)) / 2;
+                canvas?.Write(lines[i], x, y + i * TextFont.LineHeight(TextSize), TextSize, colour);
             }
         }
 
-        private static void Lines(Canvas? canvas, string[] lines, int x, int y, int scale, Rgb colour)
+        private static void Lines(Canvas? canvas, string[] lines, int x, int y, int size, Rgb colour)
         {
             for (var i = 0; i < lines.Length; i++)
-                canvas?.Write(lines[i], x, y + i * TextLayout.LineHeight(scale), scale, colour);
+                canvas?.Write(lines[i], x, y + i * TextFont.LineHeight(size), size, colour);
         }
 
         private int WidestLabel() =>
-            _sheet
-                ._rows.SelectMany(row => TextLayout.Wrap(row.Label, LabelWidth, TextScale))
-                .Max(line => TextLayout.Width(line, TextScale));
+            _sheet._rows.SelectMany(row => TextLayout.Wrap(row.Label, LabelWidth, TextSize)).Max(line => TextFont.Width(line, TextSize));
 
         private int Column(int index) => _left + index * (_cellWidth + Gap);
     }

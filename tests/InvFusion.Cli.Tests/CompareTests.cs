@@ -1,4 +1,8 @@
+using System.Text.Json;
+using InvFusion.Cli.Rendering;
 using InvFusion.Data;
+using InvFusion.Evaluation;
+using Spectre.Console;
 using Xunit;
 
 namespace InvFusion.Cli.Tests;
@@ -25,10 +29,20 @@ public sealed class CompareTests(CliWorld world)
             rows.Select(r => r.GetProperty("degradation").GetString())
         );
         Assert.Equal([0, 0, 0, 3, 3, 3], rows.Select(r => r.GetProperty("images").GetInt32())); // sr:1 loses nothing
-        Assert.Equal("NaN", rows[1].GetProperty("psnr").GetProperty("mean").GetString());
+        Assert.Equal([true, true, true, false, false, false], rows.Select(r => r.GetProperty("lossless").GetBoolean()));
+        Assert.Equal(JsonValueKind.Null, rows[1].GetProperty("psnr").GetProperty("mean").ValueKind);
+        var written = File.ReadAllText(world.At("compared-json/compare.md")) + File.ReadAllText(world.At("compared-json/compare.csv"));
+        Assert.DoesNotContain("NaN", written);
+        Assert.Equal(3, written.Split("nothing is lost").Length - 1);
         var psnr = rows[5].GetProperty("psnr");
         Assert.InRange(psnr.GetProperty("mean").GetDouble(), psnr.GetProperty("low").GetDouble(), psnr.GetProperty("high").GetDouble());
-        Assert.Equal(["compare.csv", "compare.manifest.json", "compare.md", "compare.png"], Files("compared-json"));
+        Assert.Equal(
+            ["compare-1.png", "compare-2.png", "compare.csv", "compare.manifest.json", "compare.md", "compare.png"],
+            Files("compared-json")
+        );
+        var grid = world.Load("compared-json/compare-2.png"); // truth, measured, H⁺y, linear and mmse of three images, each of at least 128 pixels
+        Assert.InRange(grid.Width, 5 * 128, 6 * 160 + 100);
+        Assert.InRange(grid.Height, 3 * 128, 3 * 160 + 150);
         var used = ResultManifest.Load(world.At("compared-json/compare.manifest.json"));
         Assert.Equal(UsedFile.Of("model", world.At("model.safetensors")), Assert.Single(used.Files));
         using (var set = CachedDataset.Open(world.At("set.ifds")))
@@ -97,6 +111,40 @@ public sealed class CompareTests(CliWorld world)
     }
 
     [Fact]
+    public async Task ASetOfFewerImagesThanUsualIsTakenWhole()
+    {
+        var result = (
+            await world.Run("compare set.ifds --model model.safetensors --method mmse -d box:0,0,8,16 --out all --json -q")
+        ).Expect(0);
+        Assert.All(result.Json.GetProperty("rows").EnumerateArray(), r => Assert.Equal(6, r.GetProperty("images").GetInt32()));
+    }
+
+    /// <summary>On a terminal the table is as wide as that, whatever the names.</summary>
+    [Fact]
+    public void TheTableFitsTheTerminal()
+    {
+        var row = new ComparisonRow
+        {
+            Degradation = "missing-box:20,20,44,44+random-matrix:rows=64",
+            SigmaY = 0.05,
+            Model = "a-model-of-a-long-name (unconditional side)",
+            Method = "dpmpp-2m-sde, projected",
+            Evaluations = 63,
+            Images = 20,
+            Psnr = new(24.123, 23.1, 25.2),
+            Gain = new(4.1, 3.1, 5.2),
+            Ssim = new(0.7123, 0.7, 0.73),
+        };
+        using var written = new StringWriter();
+        var console = AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(written), Ansi = AnsiSupport.No });
+        console.Profile.Width = 80;
+        console.Write(ComparisonTable.Create([row, row with { Images = 0 }]));
+        Assert.All(written.ToString().Split('\n'), line => Assert.InRange(line.TrimEnd().Length, 0, 80));
+        Assert.Contains("24.12", written.ToString());
+        Assert.Contains("nothing", written.ToString());
+    }
+
+    [Fact]
     public async Task CtrlCKeepsTheRowsThatAreDone()
     {
         Assert.SkipWhen(OperatingSystem.IsWindows(), "sends SIGINT");
@@ -105,7 +153,7 @@ public sealed class CompareTests(CliWorld world)
             line => line.StartsWith("box:0,0,8,16, model, edm:")
         );
         await program.Awaited(); // the fourth row is running
-        Assert.Equal(["compare.csv", "compare.manifest.json", "compare.md", "compare.png"], Files("cut-rows")); // there before any end
+        Assert.Equal(["compare-1.png", "compare.csv", "compare.manifest.json", "compare.md", "compare.png"], Files("cut-rows")); // there before any end
         program.PressCtrlC();
         var result = (await program.End()).Expect(130);
         Assert.Equal("cancelled after 3 rows", result.ErrorLines[^1]);

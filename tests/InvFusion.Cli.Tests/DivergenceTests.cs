@@ -46,7 +46,7 @@ public sealed class DivergenceTests(CliWorld world)
         ).Expect(0);
         var failures = result.Json.GetProperty("failures").EnumerateArray().Select(f => f.GetString()!).ToArray();
         Assert.Equal(Failing.Select(i => $"sample {i} (seed {Seed + i})"), failures.Select(f => f[..f.IndexOf(" diverged")]));
-        Assert.Equal(Good.Select(i => $"sample-{Seed + i:000000}.png").Prepend("grid.png"), Files("diverged-drawn"));
+        Assert.Equal(Good.Select(i => $"sample-{Seed + i:000000}.png").Prepend("grid.png").Append("sample.json"), Files("diverged-drawn"));
     }
 
     [Fact]

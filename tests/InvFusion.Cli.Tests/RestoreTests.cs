@@ -20,7 +20,18 @@ public sealed class RestoreTests(CliWorld world)
 
         var report = Report($"{folder}/{image}");
         var files = report.GetProperty("files").EnumerateArray().Select(f => f.GetString()!).ToArray();
-        string[] always = ["sheet.png", "mean.png", "spread.png", "pinv.png", "truth.png", "sample-00.png", "sample-02.png", "report.json"];
+        string[] always =
+        [
+            "restored.png",
+            "sheet.png",
+            "mean.png",
+            "spread.png",
+            "pinv.png",
+            "truth.png",
+            "sample-00.png",
+            "sample-02.png",
+            "report.json",
+        ];
         Assert.Empty(always.Except(files));
         Assert.Equal(files.Order(), Directory.GetFiles(world.At($"{folder}/{image}")).Select(Path.GetFileName).Order());
         Assert.All(files.Where(f => f.EndsWith(".png")), f => world.Load($"{folder}/{image}/{f}"));
@@ -38,8 +49,8 @@ public sealed class RestoreTests(CliWorld world)
         Assert.False(report.GetProperty("cancelled").GetBoolean());
         Assert.Equal(image == "wide", result.Error.Contains("resized and centre-cropped to 16×16"));
         // Not a terminal: plain lines for the progress, then the summary.
-        Assert.Contains($"{image}.png: 5 of 5 evaluations", result.Error);
-        Assert.Contains("3 samples in", result.ErrorLines[^1]);
+        Assert.Contains($"{image}.png: 15 of 15 evaluations", result.Error); // as the report counts them
+        Assert.Contains("restored.png: mean of 3 samples in", result.ErrorLines[^1]);
         Assert.Empty(result.Output);
     }
 
@@ -166,7 +177,7 @@ public sealed class RestoreTests(CliWorld world)
         Assert.DoesNotContain("resized", result.Error);
         var tiles = (width / 8 - 1) * (height / 8 - 1); // of 16 pixels, every 8
         Assert.Equal(tiles * 2 * 3, result.Json.GetProperty("evaluations").GetInt32());
-        Assert.Contains($"wide.png: {tiles * 3} of {tiles * 3} evaluations", result.Error);
+        Assert.Contains($"wide.png: {tiles * 2 * 3} of {tiles * 2 * 3} evaluations", result.Error);
         Assert.Equal(8, result.Json.GetProperty("tileOverlap").GetInt32());
         foreach (var name in new[] { "mean", "pinv", "spread", "sample-01" })
         {

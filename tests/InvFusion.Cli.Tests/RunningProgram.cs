@@ -7,6 +7,7 @@ namespace InvFusion.Cli.Tests;
 /// <summary>A process of the built program whose output is collected.</summary>
 internal sealed partial class RunningProgram : IDisposable
 {
+    private const int Hangup = 1; // SIGHUP, the end of a terminal
     private const int Interrupt = 2; // SIGINT, what Ctrl-C sends
     private const int Termination = 15; // SIGTERM
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(4); // many times what an idle machine needs
@@ -47,6 +48,15 @@ internal sealed partial class RunningProgram : IDisposable
 
     /// <summary>Whether it has ended.</summary>
     public bool Ended => _process.HasExited;
+
+    /// <summary>Number of the process.</summary>
+    public int Id => _process.Id;
+
+    /// <summary>Whether it has libtorch; on Linux, elsewhere whether it runs.</summary>
+    public bool HasLoadedTorch => !OperatingSystem.IsLinux() || File.ReadAllText($"/proc/{Id}/maps").Contains("LibTorchSharp");
+
+    /// <summary>Takes its terminal away.</summary>
+    public void HangUp() => _ = Kill(_process.Id, Hangup);
 
     /// <summary>Presses Ctrl-C.</summary>
     public void PressCtrlC() => _ = Kill(_process.Id, Interrupt);

@@ -12,7 +12,7 @@ public sealed class SampleAndDegradeTests(CliWorld world)
         const string Common = "sample --model prior.safetensors --precision fp32 --steps 2 --json --quiet";
         var three = (await world.Run($"{Common} --samples 3 --seed 5 --out drawn")).Expect(0);
         Assert.Empty(three.Error);
-        string[] names = ["sample-000005.png", "sample-000006.png", "sample-000007.png", "grid.png"];
+        string[] names = ["sample-000005.png", "sample-000006.png", "sample-000007.png", "grid.png", "sample.json"];
         Assert.Equal(names, three.Json.GetProperty("files").EnumerateArray().Select(f => f.GetString()));
         Assert.Equal(names.Order(), Directory.GetFiles(world.At("drawn")).Select(Path.GetFileName).Order());
 

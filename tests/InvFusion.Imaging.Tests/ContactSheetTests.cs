@@ -50,23 +50,59 @@ public class ContactSheetTests
     public void A_sheet_without_pictures_is_refused() => Assert.Throws<InvalidOperationException>(() => new ContactSheet().Render());
 
     [Fact]
-    public void Every_character_has_its_own_shape()
+    public void Every_character_of_sheets_has_its_own_shape()
     {
-        var characters = Enumerable.Range(' ', '~' - ' ' + 1).Select(c => (char)c).Concat("⁺σ×²μ±Δ").ToArray();
-        Assert.All(characters, c => Assert.True(PixelFont.Has(c)));
-        var shapes = characters.Select(Shape).ToHashSet();
-        Assert.Equal(characters.Length, shapes.Count);
-        Assert.False(PixelFont.Has('字'));
-        Assert.DoesNotContain(Shape('字'), shapes);
+        var characters = Enumerable.Range('!', '~' - '!' + 1).Select(c => (char)c).Concat("⁺σ×²μ±Δ·→–…éüßᵀ≤").ToArray();
+        Assert.All(characters, c => Assert.True(TextFont.Has(c), $"{c}"));
+        Assert.Equal(characters.Length, characters.Select(Shape).ToHashSet().Count);
+        Assert.False(TextFont.Has('字'));
+        Assert.Contains(Shape('字'), shape => shape != '0'); // a box
     }
 
     [Fact]
     public void Text_is_wrapped_at_blanks_and_long_words_are_cut()
     {
-        Assert.Equal(["one two", "three"], TextLayout.Wrap("one two three", 9 * PixelFont.Advance, 1));
-        Assert.Equal(["abcdefg.."], TextLayout.Wrap("abcdefghijkl", 9 * PixelFont.Advance, 1));
-        Assert.Equal(["a", "b"], TextLayout.Wrap("a\nb", 100, 1));
-        Assert.Empty(TextLayout.Wrap(" ", 100, 1));
+        const int Size = 16;
+        Assert.Equal(["one two", "three"], TextLayout.Wrap("one two three", Wide("one two th"), Size));
+        Assert.Equal(["abcdefg…"], TextLayout.Wrap("abcdefghijkl", Wide("abcdefg…"), Size));
+        Assert.Equal(["a", "b"], TextLayout.Wrap("a\nb", 100, Size));
+        Assert.Empty(TextLayout.Wrap(" ", 100, Size));
+
+        static int Wide(string text) => TextFont.Width(text, Size);
+    }
+
+    [Theory]
+    [InlineData("sample 12, 24.31 dB")]
+    [InlineData("missing-box:20,20,144,144")]
+    [InlineData("residual 0.98 σ_y (mean 0.97), 90 % intervals hold 91 %")]
+    public void A_line_never_ends_inside_a_number_or_before_its_unit(string text)
+    {
+        for (var width = TextFont.Width("24.31 dB", 16) + 8; width < 300; width += 3)
+        {
+            var lines = TextLayout.Wrap(text, width, 16);
+            Assert.DoesNotContain(lines, l => l.Contains('…'));
+            Assert.All(lines, l => Assert.True(TextFont.Width(l, 16) <= width));
+            for (var i = 1; i < lines.Length; i++)
+            {
+                Assert.False(char.IsAsciiDigit(lines[i - 1][^1]) && char.IsAsciiDigit(lines[i][0]), $"{lines[i - 1]}|{lines[i]}");
+                Assert.DoesNotMatch(@"^(dB|%|σ_y)\b", lines[i]);
+            }
+        }
+    }
+
+    [Fact]
+    public void A_scale_shows_the_colours_below_the_picture()
+    {
+        var plain = new ContactSheet();
+        plain.AddRow(null, new SheetCell(TestImages.Noise(8, 8), "map"));
+        var scaled = new ContactSheet();
+        scaled.AddRow(null, new SheetCell(TestImages.Noise(8, 8), "map") { Scale = 0.3f });
+        var (before, after) = (plain.Render(), scaled.Render());
+        Assert.Equal(before.Width, after.Width);
+        Assert.True(after.Height > before.Height);
+        var brightest = Colormap.Apply([0, 1], 2, 1).Pixels[3..];
+        var below = after.Crop(0, before.Height - 28, after.Width, after.Height - before.Height + 28);
+        Assert.True(Contains(below, new RgbImage(1, 1, 3, brightest)));
     }
 
     [Fact]
@@ -126,12 +162,7 @@ public class ContactSheetTests
         return picture.Pixels.Count(value => sheet.Dark ? value > 100 : value < 150);
     }
 
-    private static string Shape(char character) =>
-        string.Concat(
-            Enumerable
-                .Range(0, PixelFont.Rows * PixelFont.Advance)
-                .Select(i => PixelFont.IsSet(character, i % PixelFont.Advance, i / PixelFont.Advance) ? '#' : '.')
-        );
+    private static string Shape(char character) => string.Join(' ', TextFont.Cover($"{character}", 24).Cast<byte>());
 
     private static RgbImage Enlarge(RgbImage image, int factor)
     {

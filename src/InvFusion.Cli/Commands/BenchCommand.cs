@@ -131,7 +131,8 @@ internal static class BenchCommand
                 PosteriorPlot.Save(rows, Path.Combine(folder, "posterior.png"));
                 Console.Write(PosteriorRow.Summary(rows));
                 return cancelled ? ExitCode.Cancelled : ExitCode.Success;
-            }
+            },
+            keeps: true
         );
         return command;
     }

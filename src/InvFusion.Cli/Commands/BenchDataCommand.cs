@@ -34,9 +34,7 @@ internal static class BenchDataCommand
         command.SetWork(
             (parsed, cancellation) =>
             {
-                var (threads, count) = (parsed.GetValue(options.Threads), parsed.GetValue(passes));
-                if (threads is < 0 or > 1024)
-                    throw new ConfigurationException($"--threads {threads}: must be 0 (all) to 1024");
+                var (threads, count) = (options.ThreadCount(parsed), parsed.GetValue(passes));
                 if (count is < 1 or > 1000)
                     throw new ConfigurationException($"--passes {count}: must be 1 to 1000");
                 using var images = ImageSource.Open(parsed.GetValue(source)!);

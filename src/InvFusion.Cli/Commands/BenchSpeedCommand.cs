@@ -59,7 +59,7 @@ internal static class BenchSpeedCommand
                         Degradations = [.. parsed.GetValue(degradations)!.Select(DegradationSpec.Parse)],
                         Precisions = parsed.GetValue(precisions) is { Length: > 0 } given ? given : ["fp32", "bf16"],
                         Repeats = parsed.GetValue(repeats),
-                        Threads = parsed.GetValue(options.Threads),
+                        Threads = options.ThreadCount(parsed),
                         Data = parsed.GetValue(data),
                         Quick = parsed.GetValue(quick),
                     }
@@ -72,7 +72,8 @@ internal static class BenchSpeedCommand
                 var report = bench.Run(output, cancellation);
                 output.Finish(report, old is null ? null : SpeedComparison.Of(old, report), parsed.GetValue(options.Json));
                 return report.Complete ? ExitCode.Success : ExitCode.Cancelled;
-            }
+            },
+            keeps: true
         );
         return command;
     }

@@ -22,11 +22,7 @@ internal sealed class CompareCommand
         AllowMultipleArgumentsPerToken = true,
         Required = true,
     };
-    private readonly Option<int> _count = new("--num")
-    {
-        Description = "How many images, from the first on",
-        DefaultValueFactory = _ => 100,
-    };
+    private readonly Option<int?> _count = ImageSets.CountOption(100);
     private readonly Option<int?> _slowCount = new("--num-slow")
     {
         Description =
@@ -126,7 +122,9 @@ internal sealed class CompareCommand
             var folder = parsed.GetValue(_shared.Out)!;
             if (ranks.IsFirst())
                 OutputFolder.Require(folder);
-            var output = new ComparisonOutput(folder, ranks.IsFirst() ? Used() : null);
+            var used = Used();
+            RankedWork.RequireAgreement(ranks, RankedWork.Settings(parsed, used));
+            var output = new ComparisonOutput(folder, ranks.IsFirst() ? used : null);
             var cancelled = Compare(
                 images,
                 specifications,
@@ -143,7 +141,7 @@ internal sealed class CompareCommand
             if (parsed.GetValue(_shared.Json))
                 JsonText.Print(output.Json(cancelled));
             else
-                Console.Write(ComparisonRow.Markdown(output.Rows));
+                ComparisonTable.Print(output.Rows);
             return cancelled ? ExitCode.Cancelled : ExitCode.Success;
 
             ResultManifest Used() =>
@@ -152,6 +150,7 @@ internal sealed class CompareCommand
                     Files =
                     [
                         .. parsed.GetValue(_models)!.Select(m => UsedFile.Of("model", ModelCatalog.Resolve(m))),
+                        .. UsedFile.OfDegradations(specifications.SelectMany(s => s.Files)),
                         .. metrics.FilesOf(options.Metrics),
                     ],
                     Images = ImageSets.ManifestOf(images, options.Count, reporter, cancellation),
@@ -168,15 +167,13 @@ internal sealed class CompareCommand
     {
         var options = new ComparisonOptions
         {
-            Count = parsed.GetValue(_count),
+            Count = ImageSets.Count(parsed.GetValue(_count), 100, images, parsed.GetValue(_data)!),
             BatchSize = parsed.GetValue(_batch),
             Seed = parsed.GetValue(_shared.Seed),
             SigmaY = parsed.GetValue(_shared.Noise),
             Device = _shared.Device(parsed, ranks),
         };
         options.Validate();
-        if (options.Count > images.Count)
-            throw new ConfigurationException($"--num {options.Count}: must be 1 to {images.Count}, the images of {parsed.GetValue(_data)}");
         if (parsed.GetValue(_slowCount) is { } slow && (slow < 1 || slow > options.Count))
             throw new ConfigurationException($"--num-slow {slow}: must be 1 to {options.Count}, the images of the other methods (--num)");
         return options;
@@ -199,14 +196,18 @@ internal sealed class CompareCommand
         {
             foreach (var specification in specifications)
             {
-                var comparison = new MethodComparison(images, specification, options, ranks);
-                output.Add(reporter.Run($"{specification.Text}, H⁺y", "images", p => comparison.PseudoInverse(p, cancellation)));
-                output.Add(reporter.Run($"{specification.Text}, linear", "images", p => comparison.LinearEstimate(p, cancellation)));
+                var pictures = ComparisonOutput.NewPictures();
+                var comparison = new MethodComparison(images, specification, options, ranks) { Pictures = pictures };
+                output.Add(reporter.Run($"{specification.Text}, H⁺y", "images", p => comparison.PseudoInverse(p, cancellation)), pictures);
+                output.Add(
+                    reporter.Run($"{specification.Text}, linear", "images", p => comparison.LinearEstimate(p, cancellation)),
+                    pictures
+                );
                 foreach (var c in contestants)
                 {
                     var count = c.Evaluations >= Samplers.SlowEvaluations ? slowCount : null;
                     var title = $"{specification.Text}, {c.Label}, {c.Method}";
-                    output.Add(reporter.Run(title, "evaluations", p => comparison.Run(c, count, p, cancellation)));
+                    output.Add(reporter.Run(title, "evaluations", p => comparison.Run(c, count, p, cancellation)), pictures);
                     foreach (var failure in output.Rows[^1].Failures)
                         reporter.Line($"warning: {title}: {failure}");
                 }

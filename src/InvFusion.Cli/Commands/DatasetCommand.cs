@@ -47,6 +47,7 @@ internal static class DatasetCommand
             (parsed, cancellation) =>
             {
                 var reporter = new Reporter(parsed.GetValue(options.Quiet));
+                var path = OutputFile.Require("target", parsed.GetValue(target)!);
                 using var images = ImageSource.Open(parsed.GetValue(source)!);
                 using var encoder = Load(parsed, options, parsed.GetValue(autoencoder));
                 var prepare = new PrepareOptions
@@ -58,7 +59,6 @@ internal static class DatasetCommand
                         ? null
                         : new(encoder, Path.GetFileName(parsed.GetValue(autoencoder)!), parsed.GetValue(scale)),
                 };
-                var path = parsed.GetValue(target)!;
                 var header = reporter.Run(
                     "prepare",
                     "images",

@@ -4,6 +4,7 @@ using InvFusion.Cli.Rendering;
 using InvFusion.Data;
 using InvFusion.Degradations;
 using InvFusion.Formats;
+using InvFusion.Formats.IO;
 using InvFusion.Formats.Numpy;
 using InvFusion.Imaging;
 using static TorchSharp.torch;
@@ -13,6 +14,8 @@ namespace InvFusion.Cli.Commands;
 /// <summary><c>degrade</c>: applies a degradation and shows it.</summary>
 internal static class DegradeCommand
 {
+    private const string Record = "degrade.json";
+
     public static Command Create()
     {
         var options = new SharedOptions();
@@ -33,35 +36,46 @@ internal static class DegradeCommand
         };
         options.AddOutput(command);
         command.Add(options.Json);
-        command.SetAction(parsed =>
-        {
-            var reporter = new Reporter(parsed.GetValue(options.Quiet));
-            var file = parsed.GetValue(input)!;
-            InputImage.RequireFile(file);
-            options.StartTorch(parsed);
-            using var scope = NewDisposeScope();
-            using var noGrad = no_grad();
-            var shape = Shape(file, parsed.GetValue(size));
-            var (seed, sigma) = (parsed.GetValue(options.Seed), parsed.GetValue(options.Noise));
-            if (!(sigma >= 0))
-                throw new ConfigurationException($"--noise {sigma}: must be 0 or more, in units of images in [-1, 1]");
-            using var op = DegradationSpec.Parse(parsed.GetValue(options.Degradation)!).Build(shape, 1, seed);
-            using var measurement = Measurement.Simulate(op, InputImage.Load(file, shape, reporter), sigma, seed);
-            var folder = parsed.GetValue(options.Out)!;
-            OutputFolder.Require(folder);
-            var files = Write(folder, op, measurement);
-            reporter.Line($"{folder}: y.npy with {op.MeasurementLength} numbers, pinv.png");
-            if (parsed.GetValue(options.Json))
-                JsonText.Print(
-                    new JsonObject
-                    {
-                        ["folder"] = folder,
-                        ["files"] = JsonText.Array(files),
-                        ["measurementLength"] = op.MeasurementLength,
-                        ["degradation"] = parsed.GetValue(options.Degradation),
-                    }
-                );
-        });
+        command.SetWork(
+            (parsed, cancellation) =>
+            {
+                var reporter = new Reporter(parsed.GetValue(options.Quiet));
+                var file = parsed.GetValue(input)!;
+                InputImage.RequireFile(file);
+                OutputFolder.RequireName(parsed.GetValue(options.Out)!);
+                options.StartTorch(parsed);
+                using var scope = NewDisposeScope();
+                using var noGrad = no_grad();
+                var shape = Shape(file, parsed.GetValue(size));
+                var (seed, sigma) = (parsed.GetValue(options.Seed), parsed.GetValue(options.Noise));
+                if (!(sigma >= 0 && sigma < 100))
+                    throw new ConfigurationException($"--noise {sigma}: must be 0 to below 100, in units of images in [-1, 1]");
+                using var op = DegradationSpec.Parse(parsed.GetValue(options.Degradation)!).Build(shape, 1, seed);
+                using var measurement = Measurement.Simulate(op, InputImage.Load(file, shape, reporter), sigma, seed);
+                cancellation.ThrowIfCancellationRequested();
+                var folder = parsed.GetValue(options.Out)!;
+                OutputFolder.Require(folder);
+                ResultFolder.Clear(folder, Record);
+                var files = Write(folder, op, measurement);
+                var report = new JsonObject
+                {
+                    ["input"] = file,
+                    ["degradation"] = parsed.GetValue(options.Degradation),
+                    ["sigmaY"] = sigma,
+                    ["seed"] = seed,
+                    ["measurementLength"] = op.MeasurementLength,
+                    ["files"] = JsonText.Array(files),
+                };
+                AtomicFile.WriteAllText(Path.Combine(folder, Record), report.ToJsonString(JsonText.Options));
+                reporter.Line($"{folder}: y.npy with {op.MeasurementLength} numbers, pinv.png");
+                if (parsed.GetValue(options.Json))
+                {
+                    report["folder"] = folder;
+                    JsonText.Print(report);
+                }
+                return ExitCode.Success;
+            }
+        );
         return command;
     }
 

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using InvFusion.Data;
 using InvFusion.Degradations;
 using InvFusion.Evaluation;
 
@@ -20,18 +21,17 @@ internal sealed class DegradedSetOptions(SharedOptions shared, int count, int ba
             Required = true,
         };
 
-    public Option<int> Count { get; } =
-        new("--num") { Description = "How many images, from the first on", DefaultValueFactory = _ => count };
+    public Option<int?> Count { get; } = ImageSets.CountOption(count);
 
     public Option<int> Batch { get; } =
         new("--batch") { Description = "Images that go through the network together", DefaultValueFactory = _ => batch };
 
     public DegradationSpec[] Specifications(ParseResult parsed) => [.. parsed.GetValue(Degradations)!.Select(DegradationSpec.Parse)];
 
-    public ComparisonOptions Read(ParseResult parsed) =>
+    public ComparisonOptions Read(ParseResult parsed, IImageSet images) =>
         new()
         {
-            Count = parsed.GetValue(Count),
+            Count = ImageSets.Count(parsed.GetValue(Count), count, images, parsed.GetValue(Data)!),
             BatchSize = parsed.GetValue(Batch),
             Seed = parsed.GetValue(shared.Seed),
             SigmaY = parsed.GetValue(shared.Noise),

@@ -54,7 +54,7 @@ internal static class DirectionBenchCommand
                 using var fit = ImageSets.OpenPictures(parsed.GetValue(others)!, network.Configuration);
                 var folder = parsed.GetValue(options.Out)!;
                 OutputFolder.Require(folder);
-                var comparison = set.Read(parsed);
+                var comparison = set.Read(parsed, images);
                 var rows = new List<DirectionRow>();
                 foreach (var specification in specifications)
                 {

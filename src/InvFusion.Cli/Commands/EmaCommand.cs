@@ -41,34 +41,39 @@ internal static class EmaCommand
         };
         options.AddOutput(command);
         command.Add(options.Json);
-        command.SetAction(parsed =>
-        {
-            var widths = Widths(parsed.GetValue(stds)!);
-            options.StartTorch(parsed);
-            var reporter = new Reporter(parsed.GetValue(options.Quiet));
-            var written = new JsonArray();
-            foreach (var std in widths)
+        command.SetWork(
+            (parsed, cancellation) =>
             {
-                var average = PosthocAverage.OfRun(parsed.GetValue(run)!, std, parsed.GetValue(images));
-                var path = widths.Length == 1 ? parsed.GetValue(output)! : WithWidth(parsed.GetValue(output)!, std);
-                average.Save(path);
-                reporter.Line(
-                    $"{path}: σ_rel {std} at image {average.Wanted.Images} from {average.Coefficients.Count} snapshots, profile met within {average.RelativeError:P1}"
-                );
-                written.Add(
-                    new JsonObject
-                    {
-                        ["file"] = path,
-                        ["std"] = std,
-                        ["images"] = average.Wanted.Images,
-                        ["snapshots"] = average.Coefficients.Count,
-                        ["relativeError"] = average.RelativeError,
-                    }
-                );
+                var widths = Widths(parsed.GetValue(stds)!);
+                var target = OutputFile.Require("--out", parsed.GetValue(output)!);
+                options.StartTorch(parsed);
+                var reporter = new Reporter(parsed.GetValue(options.Quiet));
+                var written = new JsonArray();
+                foreach (var std in widths)
+                {
+                    cancellation.ThrowIfCancellationRequested();
+                    var average = PosthocAverage.OfRun(parsed.GetValue(run)!, std, parsed.GetValue(images));
+                    var path = widths.Length == 1 ? target : WithWidth(target, std);
+                    average.Save(path);
+                    reporter.Line(
+                        $"{path}: σ_rel {std} at image {average.Wanted.Images} from {average.Coefficients.Count} snapshots, profile met within {average.RelativeError:P1}"
+                    );
+                    written.Add(
+                        new JsonObject
+                        {
+                            ["file"] = path,
+                            ["std"] = std,
+                            ["images"] = average.Wanted.Images,
+                            ["snapshots"] = average.Coefficients.Count,
+                            ["relativeError"] = average.RelativeError,
+                        }
+                    );
+                }
+                if (parsed.GetValue(options.Json))
+                    JsonText.Print(new JsonObject { ["run"] = parsed.GetValue(run), ["averages"] = written });
+                return ExitCode.Success;
             }
-            if (parsed.GetValue(options.Json))
-                JsonText.Print(new JsonObject { ["run"] = parsed.GetValue(run), ["averages"] = written });
-        });
+        );
         return command;
     }
 
@@ -78,7 +83,7 @@ internal static class EmaCommand
                 .Select(part =>
                     double.TryParse(part, NumberStyles.Float, CultureInfo.InvariantCulture, out var std)
                         ? std
-                        : throw new ConfigurationException($"--std {text}: '{part}' is no number; give for example 0.05,0.1")
+                        : throw new UsageException($"--std {text}: '{part}' is no number; give for example 0.05,0.1")
                 ),
         ];
 

@@ -67,12 +67,14 @@ internal sealed class EvaluationOptions
     /// <summary>Runs an evaluation on every rank.</summary>
     /// <param name="parsed">The command line.</param>
     /// <param name="extra">The command's own settings, which decide the result too.</param>
+    /// <param name="degradationFiles">The files that its degradation names.</param>
     /// <param name="images">Makes the images from model and method.</param>
     /// <param name="used">Tells, behind that and on rank 0, which images of a set they are of; null for images of no set.</param>
     /// <param name="cancellation">Ends the work.</param>
     public int Run(
         ParseResult parsed,
         Action<JsonObject> extra,
+        IReadOnlyList<string> degradationFiles,
         Func<Contestant, ICollective, EvaluatedImages> images,
         Func<Reporter, Manifest?> used,
         CancellationToken cancellation
@@ -81,12 +83,13 @@ internal sealed class EvaluationOptions
             parsed,
             Shared,
             "the batches that were done are in the folder of --outdir; the same command goes on with the others",
-            (ranks, reporter) => Evaluate(parsed, extra, images, used, ranks, reporter, cancellation)
+            (ranks, reporter) => Evaluate(parsed, extra, degradationFiles, images, used, ranks, reporter, cancellation)
         );
 
     private int Evaluate(
         ParseResult parsed,
         Action<JsonObject> extra,
+        IReadOnlyList<string> degradationFiles,
         Func<Contestant, ICollective, EvaluatedImages> make,
         Func<Reporter, Manifest?> used,
         ICollective ranks,
@@ -104,15 +107,19 @@ internal sealed class EvaluationOptions
             UnconditionalNotice.Tell(parsed.GetValue(Shared.Model)!, [evaluated.Contestant.Method], reporter);
         var plan = metrics.Plan(evaluated.Given, ranks);
         var folder = parsed.GetValue(Shared.Out)!;
-        // Rank 0 writes and compares; the others need to know neither what was used nor the settings.
-        var (manifest, settings) = (new ResultManifest { Files = [], Images = null }, new JsonObject());
         if (ranks.IsFirst())
-        {
             OutputFolder.Require(folder);
-            manifest = new() { Files = [.. ModelFiles(parsed), .. metrics.FilesOf(plan)], Images = used(reporter) };
-            settings = Settings(parsed, evaluated, plan, network, manifest);
-            extra(settings);
-        }
+        var manifest = new ResultManifest
+        {
+            Files = [.. ModelFiles(parsed), .. UsedFile.OfDegradations(degradationFiles), .. metrics.FilesOf(plan)],
+            Images = used(reporter),
+        };
+        var settings = Settings(parsed, evaluated, plan, network, manifest);
+        extra(settings);
+        var agreed = settings.DeepClone().AsObject();
+        agreed["outdir"] = Path.GetFullPath(folder);
+        agreed["files"] = JsonText.Array(manifest.Files.Select(f => f.Sha256)); // the reference too, which settings leave out
+        RankedWork.RequireAgreement(ranks, agreed);
         var outcome = reporter.Run(
             evaluated.Contestant.Method,
             "evaluations",
@@ -165,7 +172,7 @@ internal sealed class EvaluationOptions
         options = network.Schedules.Apply(Samplers.Find(method), options);
         _ = Samplers.Create(method, options); // refuses values out of range before the first image
         if (guide is not null && parsed.GetValue(Shared.Guidance) is null)
-            throw new ConfigurationException("--guide: needs --cfg, the weight of the guidance");
+            throw new UsageException("--guide: needs --cfg, the weight of the guidance");
         return new(Path.GetFileNameWithoutExtension(parsed.GetValue(Shared.Model)!), network, method, options, Project: false)
         {
             Guidance = parsed.GetValue(Shared.Guidance),
@@ -181,9 +188,13 @@ internal sealed class EvaluationOptions
     {
         var kind = network.Configuration.Kind;
         if (parsed.GetValue(_blind) && kind != NetworkKind.Blind)
-            throw new ConfigurationException($"--blind: the model is {kind}; name a blind one with --net");
+            throw new ConfigurationException(
+                $"--blind: the model is {kind}; name a blind one with --net, such as the shipped faces64-blind"
+            );
         if (parsed.GetValue(_unconditional) && kind != NetworkKind.Unconditional)
-            throw new ConfigurationException($"--uncond: the model is {kind}; name an unconditional one with --net");
+            throw new ConfigurationException(
+                $"--uncond: the model is {kind}; name an unconditional one with --net, such as the shipped faces64-unconditional"
+            );
     }
 
     private IEnumerable<UsedFile> ModelFiles(ParseResult parsed)
@@ -227,6 +238,8 @@ internal sealed class EvaluationOptions
             ["precision"] = $"{network.ComputeType}",
             ["metrics"] = JsonText.Array(plan.ImageMetrics.Select(m => m.Name).Concat(plan.SetMetrics.Select(m => m.Name))),
         };
+        if (used.Files.Where(f => f.Role == UsedFile.DegradationRole).Select(f => f.Sha256).ToArray() is { Length: > 0 } files)
+            settings["degradationFiles"] = JsonText.Array(files);
         if (Restores && c.OnUnconditionalSide)
             settings["unconditionalSide"] = true; // only then: folders of earlier runs have no such entry
         return settings;

@@ -38,11 +38,7 @@ internal sealed class EvaluationsBenchCommand
         AllowMultipleArgumentsPerToken = true,
         DefaultValueFactory = _ => ["6,8,10,12,16,24,63"],
     };
-    private readonly Option<int> _count = new("--num")
-    {
-        Description = "How many images, from the first on",
-        DefaultValueFactory = _ => 100,
-    };
+    private readonly Option<int?> _count = ImageSets.CountOption(100);
     private readonly Option<int> _samples = new("--samples") { Description = "Samples of each image", DefaultValueFactory = _ => 2 };
     private readonly Option<int> _batch = new("--batch")
     {
@@ -99,7 +95,12 @@ internal sealed class EvaluationsBenchCommand
         OutputFolder.Require(folder);
         var used = new ResultManifest
         {
-            Files = [UsedFile.Of("model", ModelCatalog.Resolve(parsed.GetValue(_shared.Model)!)), .. metrics.FilesOf(plan)],
+            Files =
+            [
+                UsedFile.Of("model", ModelCatalog.Resolve(parsed.GetValue(_shared.Model)!)),
+                .. UsedFile.OfDegradations(specifications.SelectMany(s => s.Files)),
+                .. metrics.FilesOf(plan),
+            ],
             Images = ImageSets.ManifestOf(images, options.Count, reporter, cancellation),
         };
         var output = new EvaluationsOutput(folder, used);
@@ -160,18 +161,14 @@ internal sealed class EvaluationsBenchCommand
     {
         var options = new ComparisonOptions
         {
-            Count = parsed.GetValue(_count),
+            Count = ImageSets.Count(parsed.GetValue(_count), 100, images, parsed.GetValue(_data)!),
             BatchSize = parsed.GetValue(_batch),
             Seed = parsed.GetValue(_shared.Seed),
             SigmaY = parsed.GetValue(_shared.Noise),
             Device = _shared.Device(parsed),
         };
         options.Validate();
-        return options.Count <= images.Count
-            ? options
-            : throw new ConfigurationException(
-                $"--num {options.Count}: must be 1 to {images.Count}, the images of {parsed.GetValue(_data)}"
-            );
+        return options;
     }
 
     // All that decides a row: a folder of other settings is refused instead of gone on with.

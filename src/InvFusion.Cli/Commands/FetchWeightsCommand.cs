@@ -37,7 +37,7 @@ internal static class FetchWeightsCommand
                 var reporter = new Reporter(parsed.GetValue(options.Quiet));
                 var cache = new WeightCache([]);
                 reporter.Line($"{weights.Name}: {weights.Licence}");
-                using var client = new HttpClient { Timeout = TimeSpan.FromMinutes(2) };
+                using var client = new HttpClient { Timeout = Timeout.InfiniteTimeSpan }; // the download knows how long nothing may come
                 var files = new JsonArray();
                 foreach (var file in weights.Files)
                     files.Add(await Fetch(file, wanted ?? file.Sha256, mirror, cache, client, reporter, cancellation));
@@ -81,7 +81,15 @@ internal static class FetchWeightsCommand
             found = await reporter.Run(
                 file.FileName,
                 "bytes",
-                progress => new WeightDownload(client).FetchAsync(from, path, sha256, progress, cancellation)
+                progress =>
+                    new WeightDownload(client).FetchAsync(
+                        from,
+                        path,
+                        sha256,
+                        progress,
+                        cancellation,
+                        sha256 == file.Sha256 ? file.Bytes : null
+                    )
             );
             reporter.Line($"{path}: fetched, SHA-256 {found}{(sha256 is null ? " (none is known to compare with)" : "")}");
         }
@@ -98,7 +106,7 @@ internal static class FetchWeightsCommand
         if (given is null)
             return null;
         if (given.Length != 64 || !given.All(char.IsAsciiHexDigit))
-            throw new ConfigurationException($"--sha256 {given}: must be 64 hexadecimal digits");
+            throw new UsageException($"--sha256 {given}: must be 64 hexadecimal digits");
         return weights.Files.Count == 1
             ? given
             : throw new ConfigurationException(
@@ -109,5 +117,5 @@ internal static class FetchWeightsCommand
     private static Uri? Mirror(string? url) =>
         url is null ? null
         : Uri.TryCreate(url.EndsWith('/') ? url : url + "/", UriKind.Absolute, out var uri) && uri.Scheme is "http" or "https" ? uri
-        : throw new ConfigurationException($"--url {url}: must be an http or https address");
+        : throw new UsageException($"--url {url}: must be an http or https address");
 }

@@ -1,3 +1,4 @@
+using System.CommandLine;
 using InvFusion.Cli.Rendering;
 using InvFusion.Data;
 using InvFusion.Imaging;
@@ -36,6 +37,29 @@ internal static class ImageSets
         throw new ConfigurationException($"{path}: holds latents, whose errors are not those of pictures; give a set of pictures");
     }
 
+    /// <summary>The option that says how many images of a set are taken.</summary>
+    /// <param name="most">How many at most where it is left out.</param>
+    public static Option<int?> CountOption(int most) =>
+        new("--num")
+        {
+            Description = $"How many images, from the first on; {most} by default, or all where there are fewer",
+            HelpName = "1 or more",
+        };
+
+    /// <summary>How many images of a set are taken.</summary>
+    /// <param name="wanted">What was asked for; null for what is usual.</param>
+    /// <param name="most">How many at most where nothing is asked for.</param>
+    /// <param name="set">The set.</param>
+    /// <param name="path">What messages call it.</param>
+    /// <exception cref="ConfigurationException">There are not as many.</exception>
+    public static int Count(int? wanted, int most, IImageSet set, string path) =>
+        wanted switch
+        {
+            null => Math.Min(most, set.Count),
+            { } count when count >= 1 && count <= set.Count => count,
+            _ => throw new ConfigurationException($"--num {wanted}: must be 1 to {set.Count}, the images of {path}"),
+        };
+
     /// <summary>Refuses a network of latents where the errors of pictures are measured.</summary>
     /// <exception cref="ConfigurationException">The network works on latents.</exception>
     public static void RequirePictures(string model, NetworkConfiguration network)
@@ -67,7 +91,7 @@ internal static class ImageSets
         : IdxSet.IsIdx(path) ? IdxSet.Open(path)
         : new ResizedSet(
             ImageSource.Open(path),
-            size ?? throw new ConfigurationException($"--size: {path} is a folder or zip; say to which side its images are resized"),
+            size ?? throw new UsageException($"--size: {path} is a folder or zip; say to which side its images are resized"),
             CropMode.Adm,
             channels
         );

@@ -53,6 +53,7 @@ internal static class MetricsCommand
                             settings["degradation"] = specification.Text;
                             settings["sigmaY"] = parsed.GetValue(shared.Noise);
                         },
+                        specification.Files,
                         (contestant, ranks) =>
                         {
                             set = ImageSets.OpenPictures(parsed.GetValue(data)!, contestant.Network.Configuration);
@@ -98,6 +99,7 @@ internal static class MetricsCommand
                 evaluation.Run(
                     parsed,
                     settings => settings["class"] = parsed.GetValue(shared.Class),
+                    [],
                     (contestant, ranks) =>
                     {
                         var options = new ComparisonOptions

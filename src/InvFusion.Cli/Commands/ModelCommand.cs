@@ -38,19 +38,22 @@ internal static class ModelCommand
         };
         options.AddOutput(command);
         command.Add(options.Json);
-        command.SetAction(parsed =>
-        {
-            var path = ModelCatalog.Resolve(parsed.GetValue(model)!);
-            using var file = SafetensorsFile.Open(path);
-            var network = NetworkFile.ReadConfiguration(file, path);
-            if (TrainingState.IsOne(file))
-                TrainingState.Verify(file, path);
-            if (parsed.GetValue(options.Json))
-                JsonText.Print(ModelDescription.Json(path, file, network));
-            else
-                foreach (var line in ModelDescription.Lines(path, file, network))
-                    Console.WriteLine(line);
-        });
+        command.SetWork(
+            (parsed, _) =>
+            {
+                var path = ModelCatalog.Resolve(parsed.GetValue(model)!);
+                using var file = SafetensorsFile.Open(path);
+                var network = NetworkFile.ReadConfiguration(file, path);
+                if (TrainingState.IsOne(file))
+                    TrainingState.Verify(file, path);
+                if (parsed.GetValue(options.Json))
+                    JsonText.Print(ModelDescription.Json(path, file, network));
+                else
+                    foreach (var line in ModelDescription.Lines(path, file, network))
+                        Console.WriteLine(line);
+                return ExitCode.Success;
+            }
+        );
         return command;
     }
 
@@ -86,47 +89,50 @@ internal static class ModelCommand
         };
         options.AddOutput(command);
         command.Add(options.Json);
-        command.SetAction(parsed =>
-        {
-            var (from, to) = (parsed.GetValue(input)!, parsed.GetValue(output)!);
-            InputImage.RequireFile(from);
-            options.StartTorch(parsed);
-            var element = parsed.GetValue(type) switch
+        command.SetWork(
+            (parsed, _) =>
             {
-                "fp32" => ElementType.F32,
-                "bf16" => ElementType.BF16,
-                var other => throw new ConfigurationException($"--dtype {other}: unknown; use fp32 or bf16"),
-            };
-            if (Path.GetExtension(from).Equals(".safetensors", StringComparison.OrdinalIgnoreCase))
-                ModelConverter.FromSafetensors(from, to, element, parsed.GetValue(kind));
-            else
-                ModelConverter.FromPyTorch(
-                    from,
-                    to,
-                    Configuration(parsed.GetValue(preset), parsed.GetValue(network), parsed.GetValue(kind) ?? NetworkKind.InvFusion),
-                    parsed.GetValue(entry)!,
-                    element
-                );
-            new Reporter(parsed.GetValue(options.Quiet)).Line($"{to}: written");
-            if (parsed.GetValue(options.Json))
-                JsonText.Print(
-                    new JsonObject
-                    {
-                        ["input"] = from,
-                        ["output"] = to,
-                        ["dtype"] = parsed.GetValue(type),
-                        ["bytes"] = new FileInfo(to).Length,
-                    }
-                );
-        });
+                var (from, to) = (parsed.GetValue(input)!, OutputFile.Require("output", parsed.GetValue(output)!));
+                InputImage.RequireFile(from);
+                options.StartTorch(parsed);
+                var element = parsed.GetValue(type) switch
+                {
+                    "fp32" => ElementType.F32,
+                    "bf16" => ElementType.BF16,
+                    var other => throw new UsageException($"--dtype {other}: unknown; use fp32 or bf16"),
+                };
+                if (Path.GetExtension(from).Equals(".safetensors", StringComparison.OrdinalIgnoreCase))
+                    ModelConverter.FromSafetensors(from, to, element, parsed.GetValue(kind));
+                else
+                    ModelConverter.FromPyTorch(
+                        from,
+                        to,
+                        Configuration(parsed.GetValue(preset), parsed.GetValue(network), parsed.GetValue(kind) ?? NetworkKind.InvFusion),
+                        parsed.GetValue(entry)!,
+                        element
+                    );
+                new Reporter(parsed.GetValue(options.Quiet)).Line($"{to}: written");
+                if (parsed.GetValue(options.Json))
+                    JsonText.Print(
+                        new JsonObject
+                        {
+                            ["input"] = from,
+                            ["output"] = to,
+                            ["dtype"] = parsed.GetValue(type),
+                            ["bytes"] = new FileInfo(to).Length,
+                        }
+                    );
+                return ExitCode.Success;
+            }
+        );
         return command;
     }
 
     private static NetworkConfiguration Configuration(string? preset, string? file, NetworkKind kind) =>
         (preset, file) switch
         {
-            (null, null) => throw new ConfigurationException("model convert: a PyTorch checkpoint needs --preset NAME or --network FILE"),
-            (not null, not null) => throw new ConfigurationException("model convert: give one of --preset and --network, not both"),
+            (null, null) => throw new UsageException("model convert: a PyTorch checkpoint needs --preset NAME or --network FILE"),
+            (not null, not null) => throw new UsageException("model convert: give one of --preset and --network, not both"),
             (null, not null) => Read(file),
             (not null, null) => NetworkPresets.Get(preset, kind),
         };

@@ -37,29 +37,33 @@ internal static class ModelDifference
         };
         options.AddOutput(command);
         command.Add(options.Json);
-        command.SetAction(parsed =>
-        {
-            var (a, b) = (ModelCatalog.Resolve(parsed.GetValue(first)!), ModelCatalog.Resolve(parsed.GetValue(second)!));
-            var (tensors, difference, share) = Compare(a, b, parsed.GetValue(filter) ?? "");
-            if (parsed.GetValue(options.Json))
-                JsonText.Print(
-                    new JsonObject
-                    {
-                        ["tensors"] = tensors,
-                        ["absolute"] = difference.Value,
-                        ["absoluteTensor"] = difference.Tensor,
-                        ["relative"] = share.Value,
-                        ["relativeTensor"] = share.Tensor,
-                    }
-                );
-            else
-                Console.WriteLine($"{tensors} tensors; largest difference {difference}, as a share of its tensor's largest number {share}");
-            // Written so that NaN counts as over.
-            var within =
-                !(parsed.GetValue(absolute) is { } most && !(difference.Value <= most))
-                && !(parsed.GetValue(relative) is { } part && !(share.Value <= part));
-            return within ? ExitCode.Success : ExitCode.Failure;
-        });
+        command.SetWork(
+            (parsed, _) =>
+            {
+                var (a, b) = (ModelCatalog.Resolve(parsed.GetValue(first)!), ModelCatalog.Resolve(parsed.GetValue(second)!));
+                var (tensors, difference, share) = Compare(a, b, parsed.GetValue(filter) ?? "");
+                if (parsed.GetValue(options.Json))
+                    JsonText.Print(
+                        new JsonObject
+                        {
+                            ["tensors"] = tensors,
+                            ["absolute"] = difference.Value,
+                            ["absoluteTensor"] = difference.Tensor,
+                            ["relative"] = share.Value,
+                            ["relativeTensor"] = share.Tensor,
+                        }
+                    );
+                else
+                    Console.WriteLine(
+                        $"{tensors} tensors; largest difference {difference}, as a share of its tensor's largest number {share}"
+                    );
+                // Written so that NaN counts as over.
+                var within =
+                    !(parsed.GetValue(absolute) is { } most && !(difference.Value <= most))
+                    && !(parsed.GetValue(relative) is { } part && !(share.Value <= part));
+                return within ? ExitCode.Success : ExitCode.Failure;
+            }
+        );
         return command;
     }
 

@@ -13,12 +13,12 @@ internal static class NumberList
     public static int[] Parse(string option, IEnumerable<string> given, int largest)
     {
         int[] numbers = [.. given.SelectMany(Names).Select(Number).Distinct().Order()];
-        return numbers.Length > 0 ? numbers : throw new ConfigurationException($"{option}: names no number");
+        return numbers.Length > 0 ? numbers : throw new UsageException($"{option}: names no number");
 
         int Number(string text) =>
             int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number >= 1 && number <= largest
                 ? number
-                : throw new ConfigurationException($"{option} {text}: must be whole numbers from 1 to {largest}, separated by commas");
+                : throw new UsageException($"{option} {text}: must be whole numbers from 1 to {largest}, separated by commas");
     }
 
     /// <summary>What stands between the commas.</summary>

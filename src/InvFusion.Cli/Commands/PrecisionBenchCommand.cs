@@ -37,7 +37,7 @@ internal static class PrecisionBenchCommand
                 using var images = ImageSets.OpenPictures(parsed.GetValue(set.Data)!, network.Configuration);
                 var folder = parsed.GetValue(options.Out)!;
                 OutputFolder.Require(folder);
-                var comparison = set.Read(parsed);
+                var comparison = set.Read(parsed, images);
                 var contestant = new Contestant("", network, "edm", new() { Steps = parsed.GetValue(options.Steps) }, Project: false);
                 var rows = new List<PrecisionRow>();
                 foreach (var specification in specifications)

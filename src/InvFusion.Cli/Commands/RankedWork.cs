@@ -1,5 +1,7 @@
 using System.CommandLine;
+using System.Text.Json.Nodes;
 using InvFusion.Cli.Rendering;
+using InvFusion.Data;
 using InvFusion.Distributed;
 
 namespace InvFusion.Cli.Commands;
@@ -21,7 +23,7 @@ internal static class RankedWork
             var reporter = new Reporter(parsed.GetValue(shared.Quiet) || !ranks.IsFirst(), plain: ranks.Size > 1);
             shared.StartTorch(parsed, ranks);
             if (ranks.Size > 1)
-                reporter.Line(Describe(ranks, parsed.GetValue(shared.Threads)));
+                reporter.Line(Describe(ranks, shared.ThreadCount(parsed)));
             code = work(ranks, reporter);
         }
         catch (Exception error) when (ranks.Size > 1)
@@ -34,6 +36,42 @@ internal static class RankedWork
         ranks.Dispose();
         return code;
     }
+
+    /// <summary>Ends the work where ranks were started with other options, models or data: their parts would be put together to a result that belongs to neither.</summary>
+    /// <param name="ranks">The ranks.</param>
+    /// <param name="settings">All that decides the result, as this rank has it.</param>
+    /// <exception cref="ConfigurationException">A rank differs from rank 0; there the message names in what.</exception>
+    public static void RequireAgreement(ICollective ranks, JsonObject settings)
+    {
+        var first = JsonNode.Parse(ranks.Text(() => settings.ToJsonString()))!.AsObject();
+        var own = JsonNode.Parse(settings.ToJsonString())!.AsObject();
+        string[] differing = [.. first.Select(p => p.Key).Union(own.Select(p => p.Key)).Where(k => !JsonNode.DeepEquals(first[k], own[k]))];
+        if (ranks.Any(differing.Length > 0))
+            throw new ConfigurationException(
+                differing.Length > 0
+                    ? $"differs from rank 0 in {string.Join(", ", differing)}; start every rank with the same options, model and data"
+                    : "another rank was started with other options, another model or other data; start every rank with the same"
+            );
+    }
+
+    /// <summary>The options of a command line and what its files hold, for <see cref="RequireAgreement"/>. Where a rank computes and what it prints is its own affair.</summary>
+    /// <param name="parsed">The command line.</param>
+    /// <param name="used">The files, whose names may differ from rank to rank.</param>
+    public static JsonObject Settings(ParseResult parsed, ResultManifest used)
+    {
+        var settings = new JsonObject();
+        foreach (var option in parsed.CommandResult.Command.Options.Where(o => !OfTheRank.Contains(o.Name)))
+            if (parsed.GetResult(option) is { Implicit: false } given)
+                settings[option.Name] = JsonText.Array(given.Tokens.Select(t => t.Value));
+        settings["files"] = JsonText.Array(used.Files.Select(f => f.Sha256));
+        settings["data"] = used.Images?.Summary;
+        return settings;
+    }
+
+    private static readonly HashSet<string> OfTheRank =
+    [
+        .. new[] { "--model", "--guide", "--ref", "--weights", "--device", "--threads", "--quiet", "--verbose", "--json" },
+    ];
 
     private static string Describe(ICollective ranks, int threads)
     {

@@ -55,6 +55,7 @@ internal static class ReferenceCommand
         int Run(ParseResult parsed, ICollective ranks, Reporter reporter, CancellationToken cancellation)
         {
             var path = parsed.GetValue(data)!;
+            var file = OutputFile.Require("--out", parsed.GetValue(output)!);
             var kinds = parsed.GetValue(detectors)!.Distinct().Select(Detectors.Find).ToArray();
             using var set = ImageSets.OpenPictures(path, parsed.GetValue(size));
             if (parsed.GetValue(size) is { } side && side != set.Size)
@@ -70,17 +71,15 @@ internal static class ReferenceCommand
             {
                 foreach (var kind in kinds)
                     extractors.Add(Create(kind, cache, options.Device(parsed, ranks)));
-                // Rank 0 writes; the others need not know what was used.
-                var used = ranks.IsFirst()
-                    ? new ResultManifest
-                    {
-                        Files = [.. MetricFlags.WeightsOf(kinds.SelectMany(k => k.Files(cache).Select(f => (k.Name, f))))],
-                        Images = ImageSets.ManifestOf(set, images, reporter, cancellation),
-                    }
-                    : null;
+                var used = new ResultManifest
+                {
+                    Files = [.. MetricFlags.WeightsOf(kinds.SelectMany(k => k.Files(cache).Select(f => (k.Name, f))))],
+                    Images = ImageSets.ManifestOf(set, images, reporter, cancellation),
+                };
+                RankedWork.RequireAgreement(ranks, RankedWork.Settings(parsed, used));
                 var info = new JsonObject
                 {
-                    ["data"] = used?.Images?.Summary,
+                    ["data"] = used.Images.Summary,
                     ["images"] = images,
                     ["size"] = set.Size,
                     ["detectors"] = JsonText.Array(extractors.Select(e => e.Name)),
@@ -100,9 +99,8 @@ internal static class ReferenceCommand
                             cancellation
                         )
                 );
-                if (used is null)
+                if (!ranks.IsFirst())
                     return ExitCode.Success;
-                var file = parsed.GetValue(output)!;
                 ReferenceFile.Save(file, statistics);
                 used.Save(file + Manifest.Extension);
                 reporter.Line($"{file}: {images} images, {string.Join(", ", statistics.Entries.Keys)}");

@@ -54,8 +54,9 @@ internal static class RestoreCommand
                 var reporter = new Reporter(parsed.GetValue(options.Quiet));
                 var files = parsed.GetValue(inputs)!;
                 RequireInputs(files);
+                OutputFolder.RequireName(parsed.GetValue(options.Out)!);
                 if (parsed.GetValue(overlap) is not null && !parsed.GetValue(tiles))
-                    throw new ConfigurationException("--overlap: is for --tiles; add that or leave it out");
+                    throw new UsageException("--overlap: is for --tiles; add that or leave it out");
                 if (parsed.GetValue(saveDirections))
                     RequireDirections(parsed.GetValue(options.Method)!, parsed.GetValue(tiles));
                 options.StartTorch(parsed);
@@ -71,26 +72,35 @@ internal static class RestoreCommand
                     UnconditionalNotice.Tell(parsed.GetValue(options.Model)!, [settings.Method], reporter);
                 if (parsed.GetValue(tiles))
                     settings = settings with { TileOverlap = parsed.GetValue(overlap) ?? network.Configuration.Resolution / 4 };
-                using var read = new RestoreInputs(degradation, settings, parsed.GetValue(simulate), network, codec, reporter);
-                var all = files.Select(read.Read).ToArray(); // a broken one is found before hours are spent on the first
+                var restoring = parsed.GetValue(simulate);
+                if (files.Length > 1) // a broken one is found before hours are spent on the first
+                    using (var checking = new RestoreInputs(degradation, settings, restoring, network, codec, new Reporter(quiet: true)))
+                        foreach (var file in files)
+                            checking.Read(file).Dispose();
+                using var read = new RestoreInputs(degradation, settings, restoring, network, codec, reporter);
                 var restorer = new Restorer(network, guide) { Codec = codec };
                 var (reports, exitCode) = RestoreAll(
-                    all,
-                    input => Restore(input, parsed, options, parsed.GetValue(saveDirections), settings, restorer, reporter, cancellation),
+                    files,
+                    file =>
+                    {
+                        using var input = read.Read(file);
+                        return Restore(input, parsed, options, parsed.GetValue(saveDirections), settings, restorer, reporter, cancellation);
+                    },
                     reporter
                 );
                 if (parsed.GetValue(options.Json))
                     Console.WriteLine(files.Length == 1 ? reports[0].ToJson() : RestoreReport.ToJson(reports));
                 return exitCode;
-            }
+            },
+            keeps: true
         );
         return command;
     }
 
     // What is restored is kept, and reported, whatever comes after it: an input of which every sample diverges, or Ctrl-C.
     private static (List<RestoreReport> Reports, int ExitCode) RestoreAll(
-        RestoreInput[] inputs,
-        Func<RestoreInput, RestoreReport> restore,
+        string[] inputs,
+        Func<string, RestoreReport> restore,
         Reporter reporter
     )
     {
@@ -104,7 +114,7 @@ internal static class RestoreCommand
             }
             catch (DivergenceException e) when (inputs.Length > 1)
             {
-                Console.Error.WriteLine($"error: {input.File}: {e.Message}");
+                Console.Error.WriteLine($"error: {input}: {e.Message}");
                 exitCode = ExitCode.Diverged;
             }
             catch (OperationCanceledException) when (reports.Count > 0)
@@ -120,7 +130,7 @@ internal static class RestoreCommand
         foreach (var file in files)
             InputImage.RequireFile(file);
         if (files.GroupBy(Path.GetFileNameWithoutExtension).FirstOrDefault(g => g.Count() > 1) is { } same)
-            throw new ConfigurationException(
+            throw new UsageException(
                 $"{string.Join(" and ", same)}: would both be written to the folder '{same.Key}'; rename one or restore them one by one"
             );
     }
@@ -128,9 +138,9 @@ internal static class RestoreCommand
     private static void RequireDirections(string method, bool tiles)
     {
         if (!Samplers.Find(method).NeedsDirections)
-            throw new ConfigurationException($"--save-directions: {method} has no principal directions; use nppc or leave it out");
+            throw new UsageException($"--save-directions: {method} has no principal directions; use nppc or leave it out");
         if (tiles)
-            throw new ConfigurationException("--save-directions: a picture in tiles has none as a whole; leave --tiles or it out");
+            throw new UsageException("--save-directions: a picture in tiles has none as a whole; leave --tiles or it out");
     }
 
     private static RestoreReport Restore(
@@ -147,7 +157,13 @@ internal static class RestoreCommand
         using var scope = NewDisposeScope();
         var (file, op, measurement) = input;
         var specification = parsed.GetValue(options.Degradation)!;
-        var folder = Path.Combine(parsed.GetValue(options.Out)!, Path.GetFileNameWithoutExtension(file));
+        var model = parsed.GetValue(options.Model)!;
+        // The same restoration takes the place of its earlier one; another of the same picture gets a folder of its own.
+        var folder = ResultFolder.Choose(
+            Path.Combine(parsed.GetValue(options.Out)!, Path.GetFileNameWithoutExtension(file)),
+            RestoreOutput.Record,
+            found => RestoreReport.IsOf(found, file, model, specification, settings)
+        );
         OutputFolder.Require(folder);
         var clock = Stopwatch.StartNew();
         settings = settings with { RoundedMeasurement = measurement.Rounded };
@@ -155,7 +171,8 @@ internal static class RestoreCommand
         var report = new RestoreReport
         {
             Input = file,
-            Model = parsed.GetValue(options.Model)!,
+            Folder = folder,
+            Model = model,
             UnconditionalSide = UnconditionalSide.Serves(restorer.Network, settings.Method) ? true : null,
             Degradation = specification,
             Method = settings.Method,
@@ -164,7 +181,7 @@ internal static class RestoreCommand
             TileOverlap = settings.TileOverlap,
             Class = settings.Class,
             Guidance = GuidanceReport.Of(settings, parsed.GetValue(options.Guide)),
-            Samples = settings.Samples,
+            Samples = settings.Drawn,
             Seed = settings.Seed,
             SigmaY = settings.SigmaY,
             Projected = settings.Projects,
@@ -179,7 +196,7 @@ internal static class RestoreCommand
         };
         report = new RestoreOutput(folder, op, measurement, restored) { SaveDirections = saveDirections }.Write(
             report,
-            $"{Path.GetFileName(file)}: {specification}"
+            $"{Path.GetFileName(file)}: {DegradationSpec.Parse(specification).Title}"
         );
         reporter.Line(Summary(report, folder));
         return report;
@@ -188,6 +205,6 @@ internal static class RestoreCommand
     private static string Summary(RestoreReport r, string folder)
     {
         var quality = r.Mean is null ? "" : $", PSNR H⁺y {r.PseudoInverse!.Psnr:0.0}, mean {r.Mean.Psnr:0.0} dB";
-        return $"{Path.Combine(folder, "sheet.png")}: {r.Samples} samples in {r.Seconds:0.0} s, {RestoreScores.Summary(r)}{quality}";
+        return $"{Path.Combine(folder, RestoreOutput.Restored)}: {(r.Samples == 1 ? "1 image" : $"mean of {r.Samples} samples")} in {r.Seconds:0.0} s, {RestoreScores.Summary(r)}{quality}";
     }
 }

@@ -1,8 +1,6 @@
 using System.CommandLine;
 using System.Text.Json.Nodes;
 using InvFusion.Cli.Rendering;
-using InvFusion.Data;
-using InvFusion.Imaging;
 using InvFusion.Restoration;
 using static TorchSharp.torch;
 
@@ -27,16 +25,18 @@ internal static class SampleCommand
                 var settings = SamplingOptions.Restore(parsed, options);
                 settings.Validate();
                 var folder = parsed.GetValue(options.Out)!;
+                OutputFolder.RequireName(folder);
                 using var network = options.LoadModel(parsed);
                 settings = settings.WithSchedule(network);
                 using var guide = options.LoadGuide(parsed);
                 using var codec = options.LoadCodec(parsed, network.Configuration);
                 OutputFolder.Require(folder);
+                var output = new SampleOutput(folder, settings.Seed, settings.Drawn);
                 using var scope = NewDisposeScope();
-                var restorer = new Restorer(network, guide) { Codec = codec };
+                var restorer = new Restorer(network, guide) { Codec = codec, Drawn = output.Add };
                 using var drawn = SamplingWork.Run("sample", restorer, null, null, settings, reporter, cancellation);
-                var files = Write(drawn, folder, settings.Seed);
-                reporter.Line($"{Path.Combine(folder, "grid.png")}: {files.Length - 1} images");
+                var files = output.Finish();
+                reporter.Line($"{Path.Combine(folder, SampleOutput.Grid)}: {output.Count} images");
                 if (parsed.GetValue(options.Json))
                     JsonText.Print(
                         new JsonObject
@@ -54,16 +54,5 @@ internal static class SampleCommand
             }
         );
         return command;
-    }
-
-    // The samples that did not diverge, each named by its seed, and all of them in a grid.
-    private static string[] Write(RestoredImage drawn, string folder, ulong seed)
-    {
-        var finite = Enumerable.Range(0, (int)drawn.Samples.shape[0]).Where(i => drawn.Samples[i].isfinite().all().item<bool>());
-        var pictures = finite.ToDictionary(i => $"sample-{seed + (ulong)i:000000}.png", i => Pictures.FromTensor(drawn.Samples[i]));
-        foreach (var (name, picture) in pictures)
-            ImageEncoder.Save(picture, Path.Combine(folder, name));
-        ImageEncoder.Save(ImageGrid.Tile([.. pictures.Values]), Path.Combine(folder, "grid.png"));
-        return [.. pictures.Keys, "grid.png"];
     }
 }

@@ -6,25 +6,45 @@ namespace InvFusion.Cli.Commands;
 /// <summary>The options of the samplers beside --steps and --churn; which sampler knows which is for <see cref="Samplers"/> to say.</summary>
 internal sealed class SamplerFlags
 {
-    private readonly Option<double?> _sigmaMin = new("--sigma-min") { Description = "Lowest noise level before 0" };
-    private readonly Option<double?> _sigmaMax = new("--sigma-max") { Description = "Noise level of the start" };
+    private readonly Option<double?> _sigmaMin = new("--sigma-min") { HelpName = "above 0", Description = "Lowest noise level before 0" };
+    private readonly Option<double?> _sigmaMax = new("--sigma-max")
+    {
+        HelpName = "above --sigma-min",
+        Description = "Noise level of the start",
+    };
     private readonly Option<double?> _rho = new("--rho")
     {
+        HelpName = "above 0",
         Description = "ρ of the noise levels: the larger, the more lie near the lowest; Infinity spaces them evenly in ln σ",
     };
-    private readonly Option<double?> _churnMin = new("--churn-min") { Description = "S_min: churn acts at σ of at least this" };
-    private readonly Option<double?> _churnMax = new("--churn-max") { Description = "S_max: churn acts at σ of at most this" };
+    private readonly Option<double?> _churnMin = new("--churn-min")
+    {
+        HelpName = "0 or more",
+        Description = "S_min: churn acts at σ of at least this",
+    };
+    private readonly Option<double?> _churnMax = new("--churn-max")
+    {
+        HelpName = "0 or more",
+        Description = "S_max: churn acts at σ of at most this",
+    };
     private readonly Option<double?> _churnNoise = new("--churn-noise")
     {
+        HelpName = "0 or more",
         Description = "S_noise: standard deviation of the churn's noise",
     };
     private readonly Option<double?> _eta = new("--eta")
     {
+        HelpName = "0 or more",
         Description = "η of ddrm, ddnm, pigdm, dps, dpmpp-2m-sde: how much fresh noise a step draws",
     };
-    private readonly Option<double?> _stepSize = new("--step-size") { Description = "How far a gradient step of dps or daps goes" };
+    private readonly Option<double?> _stepSize = new("--step-size")
+    {
+        HelpName = "above 0",
+        Description = "How far a gradient step of dps or daps goes",
+    };
     private readonly Option<int?> _langevin = new("--langevin-steps")
     {
+        HelpName = "0 or more",
         Description = "Langevin steps of daps at a level; 0 draws exactly",
     };
     private readonly Option<SamplerVariant?> _variant = new("--variant")

@@ -74,9 +74,9 @@ internal static class ScheduleCommand
             {
                 var wanted = NumberList.Parse("--steps", parsed.GetValue(steps)!, ScheduleSearch.TeacherSteps);
                 var specifications = parsed.GetValue(degradations)!.Select(DegradationSpec.Parse).ToArray();
-                var (source, to) = (parsed.GetValue(data), parsed.GetValue(output)!);
+                var (source, to) = (parsed.GetValue(data), OutputFile.Require("--out", parsed.GetValue(output)!));
                 if (source is null != (specifications.Length == 0))
-                    throw new ConfigurationException(
+                    throw new UsageException(
                         "--data and --degradation: belong together; give both, or neither to fit to images drawn without a measurement"
                     );
                 var file = ModelCatalog.Resolve(parsed.GetValue(model)!);

@@ -32,7 +32,8 @@ internal sealed class SharedOptions
             DefaultValueFactory = _ => "edm",
         };
 
-    public Option<int?> Steps { get; } = new("--steps") { Description = "Steps of the sampler" };
+    public Option<int?> Steps { get; } =
+        new("--steps") { Description = "Steps of the sampler", HelpName = $"1 to {StepOptions.MostSteps}" };
     public Option<string> Schedule { get; } =
         new("--schedule")
         {
@@ -40,11 +41,19 @@ internal sealed class SharedOptions
                 "Noise levels of ipndm, dpmpp-2m, dpmpp-2m-sde and unipc: model for those that 'model schedule' has fitted, where the model has them, or rho for the formula",
             DefaultValueFactory = _ => FittedSchedule,
         };
-    public Option<double?> Churn { get; } = new("--churn") { Description = "S_churn of edm: how much fresh noise a step adds" };
+    public Option<double?> Churn { get; } =
+        new("--churn") { Description = "S_churn of edm: how much fresh noise a step adds", HelpName = "0 or more" };
     public SamplerFlags Sampler { get; } = new();
-    public Option<int> Samples { get; } = new("--samples") { Description = "Number of samples", DefaultValueFactory = _ => 4 };
+    public Option<int> Samples { get; } =
+        new("--samples")
+        {
+            Description = "Number of samples",
+            HelpName = "1 to 4096",
+            DefaultValueFactory = _ => 4,
+        };
     public Option<ulong> Seed { get; } = new("--seed") { Description = "Seed of the first sample and of random degradations" };
-    public Option<double> Noise { get; } = new("--noise") { Description = "σ_y, noise of the measurement in units of images in [-1, 1]" };
+    public Option<double> Noise { get; } =
+        new("--noise") { Description = "σ_y, noise of the measurement in units of images in [-1, 1]", HelpName = "0 to below 100" };
     public Option<bool> NoProjection { get; } =
         new("--no-projection")
         {
@@ -57,12 +66,21 @@ internal sealed class SharedOptions
         new("--cfg-interval") { Description = "LOW,HIGH: guides only at these noise levels" };
     public Option<int?> Class { get; } = new("--class") { Description = "Class to restore, for class-conditional models" };
     public Option<int?> Batch { get; } =
-        new("--batch") { Description = "Samples that go through the network together; by default as many as keep the machine busy" };
+        new("--batch")
+        {
+            Description = "Samples that go through the network together; by default as many as keep the machine busy",
+            HelpName = "1 or more",
+        };
     public Option<string?> Autoencoder { get; } =
         new("--autoencoder") { Description = "The VAE of a model of latents (.safetensors), to encode and decode pictures" };
     public Option<string> DeviceName { get; } = new("--device") { Description = "auto, cpu or cuda:i", DefaultValueFactory = _ => "auto" };
     public Option<string> Precision { get; } = new("--precision") { Description = "auto, fp32 or bf16", DefaultValueFactory = _ => "auto" };
-    public Option<int> Threads { get; } = new("--threads") { Description = "Threads of the CPU; 0 is the machine's own number" };
+    public Option<int> Threads { get; } =
+        new("--threads")
+        {
+            Description = "Threads of the CPU, at most one for each processor; 0 is the machine's own number",
+            HelpName = "0 or more",
+        };
     public Option<string> Out { get; } = new("--out", "-o") { Description = "Folder for the results", DefaultValueFactory = _ => "out" };
     public Option<bool> Json { get; } = new("--json") { Description = "Print what was done as one JSON document on the standard output" };
     public Option<bool> Quiet { get; } = new("--quiet", "-q") { Description = "No progress, no summary" };
@@ -109,10 +127,17 @@ internal sealed class SharedOptions
     /// <summary>Starts libtorch with the wanted threads; by default ranks on one host divide its processors.</summary>
     public void StartTorch(ParseResult parsed, ICollective? ranks = null)
     {
-        var threads = parsed.GetValue(Threads);
-        if (threads is < 0 or > 1024)
-            throw new ConfigurationException($"--threads {threads}: must be 0 (all) to 1024");
+        var threads = ThreadCount(parsed);
         TorchRuntime.Initialize(threads == 0 && ranks is { Size: > 1 } ? ranks.Processors.Own : threads);
+    }
+
+    /// <summary>Threads that were asked for, 0 for the machine's own number. More than there are processors only wait for each other: a thousand took minutes for a second's work.</summary>
+    public int ThreadCount(ParseResult parsed)
+    {
+        var threads = parsed.GetValue(Threads);
+        return threads >= 0
+            ? Math.Min(threads, Environment.ProcessorCount)
+            : throw new UsageException($"--threads {threads}: must be 0 (all) or more");
     }
 
     /// <summary>The device that --device means; auto gives each rank of a host another GPU, as far as there are.</summary>
@@ -128,7 +153,7 @@ internal sealed class SharedOptions
             : name.StartsWith("cuda:", StringComparison.Ordinal) ? name["cuda:".Length..]
             : null;
         if (!int.TryParse(index, out var number) || number < 0)
-            throw new ConfigurationException($"--device {name}: unknown; use auto, cpu or cuda:0");
+            throw new UsageException($"--device {name}: unknown; use auto, cpu or cuda:0");
         if (!cuda_is_available() || number >= cuda.device_count())
             throw new ConfigurationException($"--device {name}: this machine has no such CUDA device; use cpu");
         return new Device(DeviceType.CUDA, number);
@@ -143,7 +168,7 @@ internal sealed class SharedOptions
         {
             null or FittedSchedule => true,
             "rho" => false,
-            var other => throw new ConfigurationException($"--schedule {other}: unknown; use {FittedSchedule} or rho"),
+            var other => throw new UsageException($"--schedule {other}: unknown; use {FittedSchedule} or rho"),
         };
 
     /// <summary>The autoencoder of a model of latents, on the device; null for a model of pictures.</summary>

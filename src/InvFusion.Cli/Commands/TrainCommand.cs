@@ -60,7 +60,8 @@ internal static class TrainCommand
                     options,
                     "run the same command again to go on from the last checkpoint",
                     (ranks, reporter) => Train(parsed, ranks, reporter, cancellation)
-                )
+                ),
+            keeps: true
         );
         return command;
 
@@ -84,6 +85,7 @@ internal static class TrainCommand
         int Train(ParseResult parsed, ICollective ranks, Reporter reporter, CancellationToken cancellation)
         {
             var folder = Folder(parsed.GetValue(resume), parsed.GetValue(options.Out)!);
+            OutputFolder.RequireName(folder);
             // Rank 0 reads them for all: it may be about to write the file that another would read.
             var run = TrainingOptions.FromJson(ranks.Text(() => Options(parsed, folder).ToJson()), "training options");
             using var set = ImageSets.Open(run.Data, run.Network);
@@ -133,9 +135,7 @@ internal static class TrainCommand
             return options with { Data = data ?? options.Data, Network = options.Network with { Kind = kind ?? options.Network.Kind } };
         }
         if (data is null || preset is null)
-            throw new ConfigurationException(
-                "train: give --config FILE, or --data and --preset, or --out with a run that was started before"
-            );
+            throw new UsageException("train: give --config FILE, or --data and --preset, or --out with a run that was started before");
         return new TrainingOptions
         {
             Data = data,
@@ -177,7 +177,7 @@ internal static class TrainCommand
         public void Report(TrainingStatus s)
         {
             Last = s;
-            var left = TimeSpan.FromSeconds(Math.Round((s.TotalImages - s.Images) * s.SecondsPerKimg / 1000));
+            var left = Reporter.Time((s.TotalImages - s.Images) * s.SecondsPerKimg / 1000);
             reporter.Line(
                 $"{s.Images} of {s.TotalImages} images, loss {s.Loss:F4}, lr {s.LearningRate:G3}, {1000 / s.SecondsPerKimg:F1} images a second, {s.MemoryMegabytes:F0} MB, {left} left"
                     + (s.SkippedGradients > 0 ? $", {s.SkippedGradients} gradients were not finite" : "")

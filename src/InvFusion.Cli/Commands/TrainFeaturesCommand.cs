@@ -52,7 +52,7 @@ internal static class TrainFeaturesCommand
                     Seed = parsed.GetValue(options.Seed),
                 };
                 run.Validate();
-                var path = parsed.GetValue(file)!;
+                var path = OutputFile.Require("--out", parsed.GetValue(file)!);
                 var sets = new List<IImageSet>();
                 try
                 {
@@ -73,7 +73,8 @@ internal static class TrainFeaturesCommand
                     foreach (var set in sets)
                         set.Dispose();
                 }
-            }
+            },
+            keeps: true
         );
         return command;
     }

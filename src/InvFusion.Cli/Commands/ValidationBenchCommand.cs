@@ -25,11 +25,7 @@ internal sealed class ValidationBenchCommand
         ModelCatalog.Default
     );
     private readonly Option<string> _data = new("--data") { Description = $"Held-out images: {ImageSets.Usage}", Required = true };
-    private readonly Option<int> _count = new("--num")
-    {
-        Description = "How many images, from the first on",
-        DefaultValueFactory = _ => Default.Number,
-    };
+    private readonly Option<int?> _count = ImageSets.CountOption(Default.Number);
     private readonly Option<string[]> _degradations = Several(
         "--degradations",
         "Families and degradations, with @σ_y behind those with noise (motion@0.1); several may follow",
@@ -70,7 +66,7 @@ internal sealed class ValidationBenchCommand
     {
         var plan = new ValidationPlan
         {
-            Number = parsed.GetValue(_count),
+            Number = parsed.GetValue(_count) ?? Default.Number,
             Batch = parsed.GetValue(_batch),
             Degradations = parsed.GetValue(_degradations)!,
             Sigmas = parsed.GetValue(_sigmas)!,
@@ -79,8 +75,7 @@ internal sealed class ValidationBenchCommand
         string[] models = [.. parsed.GetValue(_models)!.Select(m => ModelCatalog.Resolve(m))];
         _shared.StartTorch(parsed);
         using var images = ImageSets.Open(parsed.GetValue(_data)!, Configuration(models[0]));
-        if (plan.Number > images.Count)
-            throw new ConfigurationException($"--num {plan.Number}: must be 1 to {images.Count}, the images of {parsed.GetValue(_data)}");
+        plan = plan with { Number = ImageSets.Count(parsed.GetValue(_count), Default.Number, images, parsed.GetValue(_data)!) };
         foreach (var model in models)
             ValidationLoss.RequireFit(images, Configuration(model), $"--model {model}");
         var folder = parsed.GetValue(_shared.Out)!;

@@ -1,3 +1,4 @@
+using InvFusion.Degradations;
 using InvFusion.Evaluation;
 using ScottPlot;
 
@@ -18,6 +19,7 @@ internal static class ComparisonPlot
     /// <summary>The picture; rows without a score are left out.</summary>
     public static byte[] Png(IReadOnlyList<ComparisonRow> rows)
     {
+        PlotFont.Use();
         var degradations = rows.Select(r => r.Degradation).Distinct().ToArray();
         var series = rows.Select(r => (r.Model, r.Method)).Distinct().ToArray();
         var models = series.Select(s => s.Model).Distinct().ToArray();
@@ -43,7 +45,7 @@ internal static class ComparisonPlot
                     AddBaseline(plot, Array.IndexOf(degradations, row.Degradation) * width, width, row.Psnr.Mean);
         }
         plot.Axes.Bottom.TickGenerator = new ScottPlot.TickGenerators.NumericManual([
-            .. degradations.Select((d, i) => new Tick((i + 0.5) * width, d)),
+            .. degradations.Select((d, i) => new Tick((i + 0.5) * width, DegradationSpec.Parse(d).Title)),
         ]);
         plot.Axes.Bottom.TickLabelStyle.FontSize = 14;
         plot.Axes.Bottom.MajorTickStyle.Length = 0;

@@ -1,3 +1,4 @@
+using InvFusion.Degradations;
 using InvFusion.Evaluation;
 using ScottPlot;
 
@@ -11,6 +12,7 @@ internal static class EvaluationsPlot
 
     public static void Save(IReadOnlyList<EvaluationsRow> rows, string path)
     {
+        PlotFont.Use();
         var metrics = EvaluationsRow.MetricNames(rows).Where(m => rows.Any(r => r.Value(m) is not null)).ToArray();
         var degradations = rows.Select(r => r.Degradation).Distinct().ToArray();
         var methods = rows.Select(r => r.Method).Distinct().ToArray();
@@ -47,7 +49,7 @@ internal static class EvaluationsPlot
         }
         var ticks = rows.Select(r => r.Evaluations).Distinct().Select(e => new Tick(Math.Log10(e), FormattableString.Invariant($"{e}")));
         plot.Axes.Bottom.TickGenerator = new ScottPlot.TickGenerators.NumericManual([.. ticks]);
-        plot.Title(rows[0].Degradation, 13);
+        plot.Title(DegradationSpec.Parse(rows[0].Degradation).Title, 13);
         plot.XLabel("evaluations", 13);
         plot.YLabel(metric, 13);
         if (legend)

@@ -10,6 +10,7 @@ internal static class PosteriorPlot
 
     public static void Save(IReadOnlyList<PosteriorRow> rows, string path)
     {
+        PlotFont.Use();
         var shown = rows.Where(r => !r.PointEstimate).ToArray();
         var methods = shown.Select(r => r.Method).Distinct().ToArray();
         var groups = shown.Select(r => (r.Prior, r.SigmaY)).Distinct().ToArray();

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Spectre.Console;
 
 namespace InvFusion.Cli.Rendering;
@@ -5,6 +6,7 @@ namespace InvFusion.Cli.Rendering;
 /// <summary>Progress and messages on the error stream: a bar on a terminal, plain lines elsewhere or when wanted, nothing when quiet.</summary>
 internal sealed class Reporter(bool quiet, bool plain = false)
 {
+    private const double MostSeconds = 1e10; // three hundred years; what is longer, or not known yet, is no time
     private static readonly TimeSpan LineInterval = TimeSpan.FromSeconds(5);
     private readonly IAnsiConsole _console = AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(Console.Error) });
 
@@ -39,21 +41,24 @@ internal sealed class Reporter(bool quiet, bool plain = false)
 
     private static Action<(double Done, double Total)> Lines(string title, string unit, bool aside)
     {
-        var start = DateTime.UtcNow;
-        var last = start;
+        var clock = Stopwatch.StartNew(); // the time of day may be set back
+        var last = TimeSpan.Zero;
         return p =>
         {
-            var now = DateTime.UtcNow;
+            var now = clock.Elapsed;
             if (now - last < LineInterval && (aside || p.Done < p.Total))
                 return;
             last = now;
-            var rate = p.Done / (now - start).TotalSeconds;
-            Console.Error.WriteLine($"{title}: {p.Done:0} of {p.Total:0} {unit}, {rate:0.0} a second, {Left(p, rate)} left");
+            var rate = p.Done / now.TotalSeconds;
+            Console.Error.WriteLine(
+                $"{title}: {p.Done:0} of {p.Total:0} {unit}, {rate:0.0} a second, {Time((p.Total - p.Done) / rate)} left"
+            );
         };
     }
 
-    private static string Left((double Done, double Total) p, double rate) =>
-        rate > 0 ? TimeSpan.FromSeconds(Math.Round((p.Total - p.Done) / rate)).ToString() : "unknown";
+    /// <summary>A time as days, hours, minutes and seconds.</summary>
+    public static string Time(double seconds) =>
+        seconds < MostSeconds ? TimeSpan.FromSeconds(Math.Round(seconds)).ToString() : "unknown time";
 
     private sealed class Sink(Action<(double Done, double Total)> report) : IProgress<(double Done, double Total)>
     {

@@ -7,7 +7,7 @@ using InvFusion.Runtime;
 
 namespace InvFusion.Cli.Rendering;
 
-/// <summary>Reads inputs of a restoration on the network's device, and keeps the operators: one for each size of image.</summary>
+/// <summary>Reads inputs of a restoration on the network's device, one at a time, and keeps the operator as long as their size stays the same.</summary>
 internal sealed class RestoreInputs(
     DegradationSpec degradation,
     RestoreOptions settings,
@@ -20,25 +20,17 @@ internal sealed class RestoreInputs(
     // Keeps the draw of a latent apart from other random numbers of the same seed.
     private const ulong LatentPurpose = 0x6C6174656E74; // "latent"
 
-    private readonly Dictionary<ImageShape, LinearOperator> _operators = [];
-    private readonly List<RestoreInput> _inputs = [];
+    private LinearOperator? _operator;
 
-    /// <summary>Reads one file. What it gives is disposed with this.</summary>
+    /// <summary>Reads one file. Its operator lives until the next one is read.</summary>
     public RestoreInput Read(string file)
     {
         var (op, measurement) =
             !simulate && Path.GetExtension(file).Equals(".npy", StringComparison.OrdinalIgnoreCase) ? Numbers(file) : Picture(file);
-        _inputs.Add(new(file, op, measurement));
-        return _inputs[^1];
+        return new(file, op, measurement);
     }
 
-    public void Dispose()
-    {
-        foreach (var input in _inputs)
-            input.Measurement.Dispose();
-        foreach (var op in _operators.Values)
-            op.Dispose();
-    }
+    public void Dispose() => _operator?.Dispose();
 
     private (LinearOperator, Measurement) Numbers(string file)
     {
@@ -83,9 +75,11 @@ internal sealed class RestoreInputs(
 
     private LinearOperator Operator(ImageShape shape)
     {
-        if (!_operators.TryGetValue(shape, out var op))
-            _operators[shape] = op = degradation.Build(shape, 1, settings.Seed, network.Device);
-        return op;
+        if (_operator?.Image == shape)
+            return _operator;
+        _operator?.Dispose();
+        _operator = null; // should the next line fail
+        return _operator = degradation.Build(shape, 1, settings.Seed, network.Device);
     }
 
     private ImageShape ModelShape =>
@@ -105,5 +99,8 @@ internal sealed class RestoreInputs(
     }
 }
 
-/// <summary>One input of a restoration. Owned by the <see cref="RestoreInputs"/> that read it.</summary>
-internal sealed record RestoreInput(string File, LinearOperator Operator, Measurement Measurement);
+/// <summary>One input of a restoration. Owns its measurement, and not the operator.</summary>
+internal sealed record RestoreInput(string File, LinearOperator Operator, Measurement Measurement) : IDisposable
+{
+    public void Dispose() => Measurement.Dispose();
+}

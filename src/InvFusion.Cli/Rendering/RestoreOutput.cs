@@ -1,5 +1,6 @@
 using InvFusion.Data;
 using InvFusion.Degradations;
+using InvFusion.Diffusion;
 using InvFusion.Formats;
 using InvFusion.Formats.IO;
 using InvFusion.Formats.Numpy;
@@ -12,6 +13,12 @@ namespace InvFusion.Cli.Rendering;
 /// <summary>Writes what a restoration gave: samples, mean, spread, H⁺y, contact sheet and report.</summary>
 internal sealed class RestoreOutput(string folder, LinearOperator op, Measurement measurement, RestoredImage restored)
 {
+    /// <summary>The report, which lists all files.</summary>
+    public const string Record = "report.json";
+
+    /// <summary>The picture that a person wants: the mean, which errs least, or the only image.</summary>
+    public const string Restored = "restored.png";
+
     // Directions are shown up to this many standard deviations from the mean.
     private const int DirectionScale = 2;
 
@@ -23,14 +30,16 @@ internal sealed class RestoreOutput(string folder, LinearOperator op, Measuremen
     /// <summary>Writes everything; the report comes last, so that it is there only when all else is.</summary>
     public RestoreReport Write(RestoreReport report, string title)
     {
-        var reportPath = Path.Combine(folder, "report.json");
-        File.Delete(reportPath); // that of an earlier run must not stand beside new images
+        ResultFolder.Clear(folder, Record); // nothing of an earlier run may stand beside new images
         var samples = Enumerable.Range(0, (int)restored.Samples.shape[0]).Where(Finished).ToArray();
+        Save(Restored, restored.Mean);
         Save("pinv.png", restored.PseudoInverse);
         Save("mean.png", restored.Mean);
-        foreach (var i in samples)
-            Save($"sample-{i:00}.png", restored.Samples[i]);
-        SavePicture("spread.png", Pictures.HeatMap(restored.Spread).Map);
+        if (!Samplers.Find(report.Method).PointEstimate)
+            foreach (var i in samples)
+                Save($"sample-{i:00}.png", restored.Samples[i]);
+        if (samples.Length > 1)
+            SavePicture("spread.png", Pictures.HeatMap(restored.Spread).Map);
         foreach (var (k, direction) in (restored.Directions?.unbind() ?? []).Index())
         {
             for (var times = 1; times <= DirectionScale; times++)
@@ -47,8 +56,8 @@ internal sealed class RestoreOutput(string folder, LinearOperator op, Measuremen
             Save("measurement.png", view[0, 0]);
         var filled = RestoreScores.Add(report, op, measurement, restored, samples);
         SavePicture("sheet.png", Sheet(filled, title, samples));
-        filled = filled with { Files = [.. _files, "report.json"] };
-        AtomicFile.WriteAllText(reportPath, filled.ToJson());
+        filled = filled with { Files = [.. _files, Record] };
+        AtomicFile.WriteAllText(Path.Combine(folder, Record), filled.ToJson());
         return filled;
     }
 
@@ -67,11 +76,14 @@ internal sealed class RestoreOutput(string folder, LinearOperator op, Measuremen
         if (op.View(measurement.Values) is { } view && view.shape[2] is 1 or 3)
             cells.Add(new(Pictures.FromTensor(view[0, 0]), "measured"));
         cells.Add(new(Pictures.FromTensor(restored.PseudoInverse), Caption("H⁺y", report.PseudoInverse)));
-        cells.Add(new(Pictures.FromTensor(restored.Mean), Caption("mean", report.Mean)));
-        var (map, largest) = Pictures.HeatMap(restored.Spread);
-        cells.Add(new(map, $"spread, max {largest:0.00}"));
+        cells.Add(new(Pictures.FromTensor(restored.Mean), Caption(samples.Length > 1 ? "mean" : "restored", report.Mean)));
+        if (samples.Length > 1)
+        {
+            var (map, largest) = Pictures.HeatMap(restored.Spread);
+            cells.Add(new(map, "standard deviation") { Scale = largest });
+        }
         sheet.AddRow(null, cells);
-        foreach (var row in samples.Index().Chunk(cells.Count))
+        foreach (var row in samples.Length > 1 ? samples.Index().Chunk(cells.Count) : [])
             sheet.AddRow(
                 null,
                 row.Select(s => new SheetCell(

@@ -1,6 +1,8 @@
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
 using InvFusion.Evaluation;
+using InvFusion.Restoration;
 
 namespace InvFusion.Cli.Rendering;
 
@@ -8,6 +10,9 @@ namespace InvFusion.Cli.Rendering;
 internal sealed record RestoreReport
 {
     public required string Input { get; init; }
+
+    /// <summary>Where the files are.</summary>
+    public required string Folder { get; init; }
     public required string Model { get; init; }
 
     /// <summary>True where a zero-shot method ran on the unconditional side of a conditional model; else absent.</summary>
@@ -60,6 +65,17 @@ internal sealed record RestoreReport
 
     /// <summary>Files that were written, relative to the folder of the report.</summary>
     public required IReadOnlyList<string> Files { get; init; }
+
+    /// <summary>Whether a report is of the same picture, restored from the same measurement by the same model and method.</summary>
+    public static bool IsOf(JsonObject report, string input, string model, string degradation, RestoreOptions settings)
+    {
+        return Value<string>("input") is { Length: > 0 } before
+            && Path.GetFullPath(before) == Path.GetFullPath(input)
+            && (Value<string>("model"), Value<string>("degradation"), Value<string>("method")) == (model, degradation, settings.Method)
+            && (Value<double>("sigmaY"), Value<ulong>("seed")) == (settings.SigmaY, settings.Seed);
+
+        T? Value<T>(string name) => report[name] is JsonValue value && value.TryGetValue<T>(out var found) ? found : default;
+    }
 
     public string ToJson() => JsonSerializer.Serialize(this, ReportJson.Default.RestoreReport);
 

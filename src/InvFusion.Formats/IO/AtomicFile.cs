@@ -10,13 +10,15 @@ public static class AtomicFile
     public static void Write(string path, Action<Stream> write)
     {
         ArgumentNullException.ThrowIfNull(write);
+        ArgumentException.ThrowIfNullOrEmpty(path);
         var full = Path.GetFullPath(path);
-        var temporary = $"{full}.{Environment.ProcessId}-{Guid.NewGuid():N}.tmp";
+        var temporary = TemporaryFiles.NameFor(full);
         try
         {
             if (Directory.Exists(full))
                 throw new DataFormatException($"{path}: is a folder; name a file to write");
             Directory.CreateDirectory(Path.GetDirectoryName(full)!);
+            TemporaryFiles.Sweep(Path.GetDirectoryName(full)!);
             using (var stream = new FileStream(temporary, FileMode.CreateNew, FileAccess.ReadWrite, FileShare.None, 1 << 16))
             {
                 write(stream);

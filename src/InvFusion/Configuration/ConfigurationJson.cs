@@ -21,7 +21,7 @@ internal static class ConfigurationJson
         }
         catch (JsonException e)
         {
-            throw new ConfigurationException($"{source}: {e.Message.ReplaceLineEndings(" ")}", e);
+            throw new ConfigurationException($"{source}: {JsonProblem.Describe(typeof(T), json, e)}", e);
         }
     }
 

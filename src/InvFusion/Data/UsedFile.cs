@@ -3,12 +3,20 @@ using System.Security.Cryptography;
 namespace InvFusion.Data;
 
 /// <summary>A file that a result was made of.</summary>
-/// <param name="Role">What it was used for: <c>model</c>, <c>guide</c>, <c>reference</c>, or <c>weights</c> with the name of their network.</param>
+/// <param name="Role">What it was used for: <c>model</c>, <c>guide</c>, <c>reference</c>, <c>degradation</c> (a mask, kernel or matrix), or <c>weights</c> with the name of their network.</param>
 /// <param name="Name">Its name, without the path.</param>
 /// <param name="Bytes">Its length.</param>
 /// <param name="Sha256">SHA-256 of its content, in hexadecimal.</param>
 public sealed record UsedFile(string Role, string Name, long Bytes, string Sha256)
 {
+    /// <summary>The role of a file that a degradation names.</summary>
+    public const string DegradationRole = "degradation";
+
+    /// <summary>The files that degradations name, each once.</summary>
+    /// <param name="paths">Their paths.</param>
+    /// <exception cref="DataFormatException">One cannot be read; the message names it.</exception>
+    public static IEnumerable<UsedFile> OfDegradations(IEnumerable<string> paths) => paths.Distinct().Select(p => Of(DegradationRole, p));
+
     /// <summary>Reads a file once, for its checksum.</summary>
     /// <param name="role">What it is used for.</param>
     /// <param name="path">The file.</param>

@@ -42,6 +42,9 @@ public static class DegradationFamilies
     public static DegradationFamily Create(string name, bool shared = false) =>
         Resolve(name) is { } known ? Table.First(row => row.Name == known).Create(shared) : new SpecFamily(DegradationSpec.Parse(name));
 
+    /// <summary>The files that a name of <see cref="Create"/> refers to.</summary>
+    internal static IReadOnlyList<string> FilesOf(string name) => Resolve(name) is null ? DegradationSpec.Parse(name).Files : [];
+
     /// <summary>The table's name for a name or a public class name, or null.</summary>
     internal static string? Resolve(string name)
     {

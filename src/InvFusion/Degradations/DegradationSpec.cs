@@ -20,6 +20,12 @@ public sealed class DegradationSpec
     /// <summary>The text that was parsed.</summary>
     public string Text { get; }
 
+    /// <summary>The files that it names, masks, kernels and matrices: their content is part of what the degradation is.</summary>
+    public IReadOnlyList<string> Files => [.. _parts.SelectMany(p => p.Files)];
+
+    /// <summary>The text for people: files without their folders.</summary>
+    public string Title => Files.Aggregate(Text, (text, file) => text.Replace(file, Path.GetFileName(file), StringComparison.Ordinal));
+
     /// <summary>The <see cref="LinearOperator.WindowStep"/> of every operator that this builds; null where they are not local.</summary>
     public int? WindowStep => _parts.Aggregate((int?)1, (product, part) => product * part.WindowStep);
 
@@ -79,7 +85,7 @@ public sealed class DegradationSpec
                 $"degradation '{whole}': '{name}' is unknown, choose from {string.Join(", ", SpecTable.Names)}"
             );
         var arguments = new SpecArguments(text, colon < 0 ? "" : text[(colon + 1)..].Trim(), entry.Keys);
-        return new Part(text, arguments.Seed(), entry.Parse(arguments), entry.WindowStep?.Invoke(arguments));
+        return new Part(text, arguments.Seed(), entry.Parse(arguments), entry.WindowStep?.Invoke(arguments), arguments.Files);
     }
 
     // At every + that a known name follows: a file name may hold others.
@@ -98,5 +104,11 @@ public sealed class DegradationSpec
         yield return text[start..].Trim();
     }
 
-    private sealed record Part(string Text, ulong? Seed, Func<SpecRequest, LinearOperator> Build, int? WindowStep);
+    private sealed record Part(
+        string Text,
+        ulong? Seed,
+        Func<SpecRequest, LinearOperator> Build,
+        int? WindowStep,
+        IReadOnlyList<string> Files
+    );
 }

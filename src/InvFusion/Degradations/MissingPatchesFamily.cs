@@ -28,6 +28,10 @@ public sealed class MissingPatchesFamily : DegradationFamily
     {
         ArgumentNullException.ThrowIfNull(samples);
         ArgumentNullException.ThrowIfNull(batch);
+        if (Side > Math.Max(image.Height, image.Width))
+            throw new ArgumentException(
+                $"a patch of {Side} pixels a side is larger than the image of {image.Width}×{image.Height}; use a smaller size"
+            );
         using var scope = NewDisposeScope();
         var masks = Shared ? DrawTogether(image, samples, batch) : [.. samples.Select(s => DrawOne(image, s))];
         return new MaskOperator(image, Stack(masks, 1, image.Height, image.Width, device));

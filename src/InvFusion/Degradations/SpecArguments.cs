@@ -33,8 +33,15 @@ internal sealed class SpecArguments
 
     public bool Has(string key) => _named.ContainsKey(key);
 
+    /// <summary>The files that were asked for.</summary>
+    public List<string> Files { get; } = [];
+
     /// <summary>All values without a key as one file name.</summary>
-    public string File(string what) => Count > 0 ? string.Join(',', _values) : throw Error($"needs {what} after the colon");
+    public string File(string what)
+    {
+        Files.Add(Count > 0 ? string.Join(',', _values) : throw Error($"needs {what} after the colon"));
+        return Files[^1];
+    }
 
     /// <summary>Refuses more values without a key than the degradation takes.</summary>
     public void AtMost(int count, string usage)

@@ -5,7 +5,10 @@ namespace InvFusion.Diffusion;
 /// <summary>What every sampler that walks down the noise levels can be told (EDM, algorithm 2).</summary>
 public record StepOptions
 {
-    /// <summary>N, the number of steps.</summary>
+    /// <summary>The most steps that a sampler takes: beyond, levels differ by less than float32 can tell, and days pass.</summary>
+    public const int MostSteps = 100_000;
+
+    /// <summary>N, the number of steps, 1 to <see cref="MostSteps"/>.</summary>
     public int Steps { get; init; } = 32;
 
     /// <summary>The noise levels.</summary>
@@ -31,8 +34,8 @@ public record StepOptions
     public virtual void Validate()
     {
         Schedule.Validate();
-        if (Steps < 1)
-            throw new ConfigurationException($"steps is {Steps}: it must be at least 1");
+        if (Steps is < 1 or > MostSteps)
+            throw new ConfigurationException($"steps is {Steps}: it must be 1 to {MostSteps}");
         _ = Levels?.ForSteps(Steps);
         if (!(Churn >= 0 && double.IsFinite(Churn)))
             throw new ConfigurationException($"churn is {Churn}: it must be 0 or more");

@@ -36,6 +36,6 @@ public sealed record ComparisonOptions
         if (BatchSize < 1)
             throw new ConfigurationException($"--batch {BatchSize}: must be at least 1");
         if (!(SigmaY >= 0 && SigmaY < 100))
-            throw new ConfigurationException($"--noise {SigmaY}: must be 0 or more, in units of images in [-1, 1]");
+            throw new ConfigurationException($"--noise {SigmaY}: must be 0 to below 100, in units of images in [-1, 1]");
     }
 }

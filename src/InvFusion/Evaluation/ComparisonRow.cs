@@ -33,6 +33,9 @@ public sealed record ComparisonRow
     /// <summary>How many restorations diverged.</summary>
     public int Failed => Failures.Count;
 
+    /// <summary>Whether the degradation lost nothing of any image: H⁺y is the image, and there is nothing to compare.</summary>
+    public bool Lossless => Images == 0 && Failed == 0;
+
     /// <summary>PSNR on 8-bit values, in dB.</summary>
     public Estimate Psnr { get; init; }
 
@@ -70,10 +73,10 @@ public sealed record ComparisonRow
         ("model", r => $"{r.Model}"),
         ("method", r => $"{r.Method}"),
         ("images", r => r.Failed > 0 ? (FormattableString)$"{r.Images} ({r.Failed} failed)" : (FormattableString)$"{r.Images}"),
-        ("PSNR (dB, 95 %)", r => $"{r.Psnr.Mean:F2} ({r.Psnr.Low:F2} to {r.Psnr.High:F2})"),
-        ("over H⁺y (dB, 95 %)", r => $"{r.Gain.Mean:F2} ({r.Gain.Low:F2} to {r.Gain.High:F2})"),
-        ("SSIM (95 %)", r => $"{r.Ssim.Mean:F3} ({r.Ssim.Low:F3} to {r.Ssim.High:F3})"),
-        ("consistency", r => $"{r.Consistency:F4}"),
+        ("PSNR (dB, 95 %)", r => r.Lossless ? (FormattableString)$"nothing is lost" : Interval(r.Psnr, "F2")),
+        ("over H⁺y (dB, 95 %)", r => Interval(r.Gain, "F2")),
+        ("SSIM (95 %)", r => Interval(r.Ssim, "F3")),
+        ("consistency", r => double.IsFinite(r.Consistency) ? (FormattableString)$"{r.Consistency:F4}" : (FormattableString)$"–"),
         ("evaluations", r => $"{r.Evaluations}"),
         ("H", r => $"{r.ForwardCalls:0.#}"),
         ("H⁺, Hᵀ", r => $"{r.InverseCalls:0.#}"),
@@ -89,16 +92,16 @@ public sealed record ComparisonRow
         ("method", r => $"{r.Method}"),
         ("images", r => $"{r.Images}"),
         ("failed", r => $"{r.Failed}"),
-        ("psnr", r => $"{r.Psnr.Mean:F4}"),
-        ("psnr_low", r => $"{r.Psnr.Low:F4}"),
-        ("psnr_high", r => $"{r.Psnr.High:F4}"),
-        ("gain", r => $"{r.Gain.Mean:F4}"),
-        ("gain_low", r => $"{r.Gain.Low:F4}"),
-        ("gain_high", r => $"{r.Gain.High:F4}"),
-        ("ssim", r => $"{r.Ssim.Mean:F5}"),
-        ("ssim_low", r => $"{r.Ssim.Low:F5}"),
-        ("ssim_high", r => $"{r.Ssim.High:F5}"),
-        ("consistency", r => $"{r.Consistency:G6}"),
+        ("psnr", r => Known(r.Psnr.Mean, "F4")),
+        ("psnr_low", r => Known(r.Psnr.Low, "F4")),
+        ("psnr_high", r => Known(r.Psnr.High, "F4")),
+        ("gain", r => Known(r.Gain.Mean, "F4")),
+        ("gain_low", r => Known(r.Gain.Low, "F4")),
+        ("gain_high", r => Known(r.Gain.High, "F4")),
+        ("ssim", r => Known(r.Ssim.Mean, "F5")),
+        ("ssim_low", r => Known(r.Ssim.Low, "F5")),
+        ("ssim_high", r => Known(r.Ssim.High, "F5")),
+        ("consistency", r => Known(r.Consistency, "G6")),
         ("evaluations", r => $"{r.Evaluations}"),
         ("h_calls", r => $"{r.ForwardCalls:0.##}"),
         ("inverse_calls", r => $"{r.InverseCalls:0.##}"),
@@ -110,14 +113,18 @@ public sealed record ComparisonRow
     /// <summary>Rows as a Markdown table.</summary>
     public static string Markdown(IReadOnlyList<ComparisonRow> rows)
     {
+        var (titles, cells) = Cells(rows);
+        return string.Concat(
+            cells.Prepend([.. titles.Select(_ => "---")]).Prepend(titles).Select(line => $"| {string.Join(" | ", line)} |\n")
+        );
+    }
+
+    /// <summary>Titles and cells of the same table.</summary>
+    public static (string[] Titles, string[][] Cells) Cells(IReadOnlyList<ComparisonRow> rows)
+    {
         var more = MetricNames(rows).Select(name => (Title: $"{name} (95 %)", Cell: Cell(name, ShortValue)));
         var columns = Table.Concat(more).ToArray();
-        return string.Concat(
-            rows.Select(r => columns.Select(c => Text(c.Cell(r))))
-                .Prepend(columns.Select(_ => "---"))
-                .Prepend(columns.Select(c => c.Title))
-                .Select(cells => $"| {string.Join(" | ", cells)} |\n")
-        );
+        return ([.. columns.Select(c => c.Title)], [.. rows.Select(r => columns.Select(c => Text(c.Cell(r))).ToArray())]);
     }
 
     /// <summary>Rows as CSV with a header.</summary>
@@ -149,6 +156,19 @@ public sealed record ComparisonRow
         double.IsFinite(r.Value.Low)
             ? (FormattableString)$"{r.Value.Mean:G4} ({r.Value.Low:G4} to {r.Value.High:G4})"
             : (FormattableString)$"{r.Value.Mean:G4}";
+
+    private static FormattableString Known(double value, string format) =>
+        $"{(double.IsFinite(value) ? value.ToString(format, CultureInfo.InvariantCulture) : "")}";
+
+    // Of one image there is no interval, of none no mean.
+    private static FormattableString Interval(Estimate e, string format)
+    {
+        return !double.IsFinite(e.Mean) ? (FormattableString)$"–"
+            : double.IsFinite(e.Low) ? (FormattableString)$"{Number(e.Mean)} ({Number(e.Low)} to {Number(e.High)})"
+            : (FormattableString)$"{Number(e.Mean)}";
+
+        string Number(double value) => value.ToString(format, CultureInfo.InvariantCulture);
+    }
 
     private static string Text(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
 }

@@ -43,6 +43,9 @@ public sealed class MethodComparison
         _ranks = ranks ?? new SingleProcess();
     }
 
+    /// <summary>Keeps the first images of every row, as far as this rank has them; null for none. Of larger counts than a batch only the first batch's are kept.</summary>
+    public ComparisonPictures? Pictures { get; init; }
+
     /// <summary>The row of H⁺y, of all images.</summary>
     /// <param name="progress">Told (done, all) images.</param>
     /// <param name="cancellation">Ends the work.</param>
@@ -101,6 +104,8 @@ public sealed class MethodComparison
             using var result = BatchSampler.Restore(contestant, batch, op, _options, told, cancellation);
             var restored = project ? MeasurementProjection.Apply(op, result.Images, batch.Measurements) : result.Images;
             var seconds = clock.Elapsed.TotalSeconds;
+            if (batch.First == 0)
+                Pictures?.Add($"{contestant.Label}, {contestant.Method}", restored);
             scores.Add(batch, restored, _baseline.AsSpan(batch.First, batch.Size), seconds, op, result.Failures);
         }
         var label = project ? $"{contestant.Method}, projected" : contestant.Method;
@@ -128,6 +133,10 @@ public sealed class MethodComparison
             var clock = Stopwatch.StartNew();
             var images = estimate(batch).squeeze(1);
             var seconds = clock.Elapsed.TotalSeconds;
+            if (batch.First == 0 && _baseline is null)
+                Pictures?.Begin(batch);
+            if (batch.First == 0)
+                Pictures?.Add(label, images);
             double[] psnr = [.. Enumerable.Range(0, batch.Size).Select(i => ImageQuality.Psnr(images[i], batch.Truth[i]))];
             scores.Add(batch, images, _baseline is null ? psnr : _baseline.AsSpan(batch.First, batch.Size), seconds, counts: null);
             psnr.CopyTo(all, batch.First);

@@ -15,6 +15,9 @@ public sealed record RestoreOptions
     /// <summary>Number of posterior samples.</summary>
     public int Samples { get; init; } = 4;
 
+    /// <summary>The samples that are drawn: one where the method gives the mean alone, which more of them would only repeat.</summary>
+    public int Drawn => Samplers.Find(Method).PointEstimate ? 1 : Samples;
+
     /// <summary>Seed of the first sample; sample i has seed + i, whatever batch it travels in.</summary>
     public ulong Seed { get; init; }
 
@@ -58,7 +61,7 @@ public sealed record RestoreOptions
         if (BatchSize < 1)
             throw new ConfigurationException($"--batch {BatchSize}: must be at least 1");
         if (!(SigmaY >= 0 && SigmaY < 100))
-            throw new ConfigurationException($"--noise {SigmaY}: must be 0 or more, in units of images in [-1, 1]");
+            throw new ConfigurationException($"--noise {SigmaY}: must be 0 to below 100, in units of images in [-1, 1]");
         if (Guidance is { } weight && !double.IsFinite(weight))
             throw new ConfigurationException($"--cfg {weight}: must be a finite number");
         if (Guidance is not null && Samplers.Find(Method).NeedsDirections)

@@ -30,6 +30,12 @@ public sealed class Restorer(PreconditionedNetwork network, PreconditionedNetwor
     /// <summary>Decodes what a network of latents gives; not owned. Null leaves latents as they are.</summary>
     public LatentCodec? Codec { get; init; }
 
+    /// <summary>
+    /// Told of every batch that is drawn without a measurement as soon as it is there: the number of its first sample, and the images <c>[K, C, H, W]</c>, NaN where
+    /// one failed. Samples of a posterior are not told: they are projected together in the end.
+    /// </summary>
+    public Action<int, Tensor>? Drawn { get; init; }
+
     /// <summary>Draws samples of the posterior p(x | y).</summary>
     /// <param name="op">H, for one image, or null for samples of the prior.</param>
     /// <param name="measurement">y, <c>[1, 1, O]</c>, or null; on the network's device, as the operator.</param>
@@ -114,7 +120,7 @@ public sealed class Restorer(PreconditionedNetwork network, PreconditionedNetwor
     }
 
     // Batch by batch, each in all parts: on cancellation the batches that are whole are kept.
-    private Drawn Draw(
+    private DrawnBatches Draw(
         RestorePart[] parts,
         TileLayout layout,
         RestoreDenoiser denoisers,
@@ -123,21 +129,20 @@ public sealed class Restorer(PreconditionedNetwork network, PreconditionedNetwor
         CancellationToken cancellation
     )
     {
-        var drawn = new Drawn();
+        var drawn = new DrawnBatches();
         var together = options.BatchSize ?? BatchChoice.Of(network.Configuration, network.Device, Samplers.Find(options.Method));
-        var batches = Enumerable.Range(0, options.Samples).Chunk(together).ToArray();
+        var told = progress is null ? null : new EvaluationCount(progress, options, parts.Length);
         try
         {
-            foreach (var (b, batch) in batches.Index())
+            foreach (var batch in Enumerable.Range(0, options.Drawn).Chunk(together))
             {
                 var results = new List<SamplingResult>();
                 foreach (var part in parts)
-                {
-                    var told = PartProgress(progress, options, b * parts.Length + results.Count, batches.Length * parts.Length);
                     results.Add(Sample(part, batch, denoisers, options, told, cancellation));
-                }
                 drawn.Add(results, layout);
                 drawn.Evaluations = parts.Sum(p => p.Evaluations);
+                if (parts[0].Operator is null)
+                    Tell(batch[0], drawn.Images[^1]);
             }
         }
         catch (OperationCanceledException) when (drawn.Images.Count > 0)
@@ -147,12 +152,20 @@ public sealed class Restorer(PreconditionedNetwork network, PreconditionedNetwor
         return drawn;
     }
 
+    private void Tell(int first, Tensor images)
+    {
+        if (Drawn is null)
+            return;
+        using var scope = NewDisposeScope();
+        Drawn(first, Codec?.Decode(images) ?? images);
+    }
+
     private SamplingResult Sample(
         RestorePart part,
         int[] batch,
         RestoreDenoiser denoisers,
         RestoreOptions options,
-        IProgress<SamplingProgress>? progress,
+        EvaluationCount? told,
         CancellationToken cancellation
     )
     {
@@ -169,8 +182,12 @@ public sealed class Restorer(PreconditionedNetwork network, PreconditionedNetwor
             Noise = part.Noise([.. batch.Select(i => options.Seed + (ulong)i)], batch[0], network.Device),
             Problem = op is null || y is null ? null : new(op, y, options.SigmaY),
         };
+        var guided = denoiser as GuidedDenoiser;
+        var progress = told?.Begin(batch.Length, guided);
         var result = Samplers.Create(options.Method, options.Sampler).Sample(denoiser, request, progress, cancellation);
-        part.Evaluations += (long)result.Evaluations * batch.Length + ((denoiser as GuidedDenoiser)?.ReferenceEvaluations ?? 0);
+        var evaluations = (long)result.Evaluations * batch.Length + (guided?.ReferenceEvaluations ?? 0);
+        told?.End(result.Evaluations, evaluations);
+        part.Evaluations += evaluations;
         return result;
     }
 
@@ -183,15 +200,8 @@ public sealed class Restorer(PreconditionedNetwork network, PreconditionedNetwor
         return samples[samples.flatten(1).isfinite().all(1)];
     }
 
-    private static Progress? PartProgress(IProgress<RestoreProgress>? target, RestoreOptions options, int part, int parts)
-    {
-        var kind = Samplers.Find(options.Method);
-        var each = kind.Evaluations(kind.StepsOf(options.Sampler));
-        return target is null ? null : new Progress(p => target.Report(new(part * each + p.Evaluations, parts * each)));
-    }
-
     /// <summary>What is drawn so far.</summary>
-    private sealed class Drawn
+    private sealed class DrawnBatches
     {
         /// <summary><c>[K, C, H, W]</c> of each batch.</summary>
         public List<Tensor> Images { get; } = [];
@@ -220,11 +230,5 @@ public sealed class Restorer(PreconditionedNetwork network, PreconditionedNetwor
             Images.Add(images);
             parts.ForEach(p => p.Dispose());
         }
-    }
-
-    // Synchronous, unlike System.Progress: the bar never lags behind.
-    private sealed class Progress(Action<SamplingProgress> report) : IProgress<SamplingProgress>
-    {
-        public void Report(SamplingProgress value) => report(value);
     }
 }

@@ -34,7 +34,7 @@ public static class UnconditionalSide
         degradations is null || degradations.Split(',').Any(d => Families.Contains(DegradationFamilies.Resolve(d)))
             ? null
             : $"{model}: was trained with the degradations {degradations}, not with 'none', so its unconditional side is not a trained prior; "
-                + "use a model trained with 'none' or 'random', or an unconditional one";
+                + "use a model trained with 'none' or 'random', or an unconditional one such as the shipped faces64-unconditional";
 
     /// <summary>
     /// What the network is given in place of the measurement: H = none, y = 0, σ_y = 0, as in training. The sampler itself gets the true H and y. The tensor belongs

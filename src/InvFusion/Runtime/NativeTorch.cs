@@ -1,7 +1,5 @@
 using System.Runtime.InteropServices;
 using System.Runtime.Loader;
-using System.Security.Cryptography;
-using InvFusion.Formats.IO;
 
 namespace InvFusion.Runtime;
 
@@ -43,7 +41,7 @@ internal static class NativeTorch
                 handle = LoadWeakenedCopy(shim);
             AssemblyLoadContext.Default.ResolvingUnmanagedDll += (_, name) => name is "LibTorchSharp" or ShimFile ? handle : 0;
         }
-        catch (Exception e) when (e is DllNotFoundException or BadImageFormatException)
+        catch (Exception e) when (e is DllNotFoundException or BadImageFormatException or IOException or UnauthorizedAccessException)
         {
             throw new NativeRuntimeException(
                 $"libtorch cannot be loaded: {e.Message.ReplaceLineEndings(" ")} (needed: 64-bit Linux with glibc 2.28 or newer and libgomp)",
@@ -61,12 +59,19 @@ internal static class NativeTorch
         var bytes = File.ReadAllBytes(shim);
         if (ElfVersionNeeds.Weaken(bytes, MissingVersion) == 0)
             return NativeLibrary.Load(shim); // some other reason: let the loader say which
-        // The name carries the content's hash: processes share one copy, and a new package version gets its own.
-        var hash = Convert.ToHexString(SHA256.HashData(bytes))[..16];
-        var copy = Path.Combine(Path.GetTempPath(), $"invfusion-native-{Environment.UserName}", hash, ShimFile);
-        if (!File.Exists(copy) || new FileInfo(copy).Length != bytes.Length)
-            AtomicFile.WriteAllBytes(copy, bytes);
-        return NativeLibrary.Load(copy);
+        // In a folder made for this load alone, which nobody else can enter (mkdtemp, 0700): where a copy were kept and shared, another user could put a library
+        // of his own in its place. A loaded library needs its file no more.
+        var folder = Directory.CreateTempSubdirectory("invfusion-native-");
+        try
+        {
+            var copy = Path.Combine(folder.FullName, ShimFile);
+            File.WriteAllBytes(copy, bytes);
+            return NativeLibrary.Load(copy);
+        }
+        finally
+        {
+            folder.Delete(recursive: true);
+        }
     }
 
     private static IEnumerable<string> SearchFolders()

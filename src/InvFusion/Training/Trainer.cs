@@ -17,8 +17,6 @@ namespace InvFusion.Training;
 /// <summary>A training run in a folder: starts, goes on from the newest whole checkpoint, and ends with one when cancelled.</summary>
 public sealed class Trainer : IDisposable
 {
-    private const int Patience = 20; // passes in a row with a diverged loss
-    private const double DivergedLoss = 1e5; // of a pixel; it is near 1 for a network that knows nothing
     private const string SuspendFile = "suspend";
     private const long BytesOfAStep = 32 << 20; // managed ones: handles of tensors, images of the loader
     private const string AverageFile = "network-ema.safetensors";
@@ -34,6 +32,7 @@ public sealed class Trainer : IDisposable
     private readonly TrainingRanks _ranks;
     private readonly LatentCodec? _codec;
     private readonly RunValidation? _validation;
+    private readonly FolderLock? _lock;
     private double _earlierSeconds;
     private long _seen;
     private long _saved = -1;
@@ -49,7 +48,7 @@ public sealed class Trainer : IDisposable
     /// </param>
     /// <param name="validation">The held-out images of <see cref="TrainingOptions.Validation"/>, where it is given; not owned.</param>
     /// <exception cref="ConfigurationException">The options are wrong, or differ from those of the run in the folder.</exception>
-    /// <exception cref="DataFormatException">The folder cannot be written, or the images do not fit the network.</exception>
+    /// <exception cref="DataFormatException">The folder cannot be written or is in use by another process, or the images do not fit the network.</exception>
     public Trainer(
         TrainingOptions options,
         string folder,
@@ -63,6 +62,7 @@ public sealed class Trainer : IDisposable
         TrainingFit.Require(options, images);
         options = options with { Network = options.Network with { Latents = images.Latents } };
         options.Validate();
+        options = options.WithFiles();
         ranks ??= new SingleProcess();
         _ranks = new(ranks, options);
         _validation = RunValidation.Of(options, validation, _ranks, device);
@@ -81,6 +81,10 @@ public sealed class Trainer : IDisposable
         _stats = new(Path.Combine(folder, "stats.jsonl"));
         try
         {
+            if (_ranks.IsFirst)
+                _lock = FolderLock.Take(folder);
+            if (_lock?.LeftBy is { } other)
+                warn?.Invoke($"{folder}: {other} did not end in order; if it still runs there, end one of the two");
             if (images.Latents is { } latents && options.GridImages > 0 && _ranks.IsFirst)
                 _codec = LatentCodec.Open(options.Autoencoder!, latents, device);
             if (_ranks.IsFirst)
@@ -137,7 +141,7 @@ public sealed class Trainer : IDisposable
         var step = new TrainingStep(_network, _options, _parameters.Values.device, _ranks.First);
         var clock = Stopwatch.StartNew();
         var window = new StatusWindow(_seen, clock.Elapsed);
-        var diverged = 0; // passes in a row, over windows too
+        var watch = new DivergenceWatch();
         using var events = _ranks.IsFirst ? new RunEvents(_folder, _seen) : null;
         if (_ranks.IsFirst)
             CodeVersion.Append(_folder, _seen, _parameters.Values.device.ToString());
@@ -152,7 +156,7 @@ public sealed class Trainer : IDisposable
             _ranks.Sum(_parameters.Gradients, passes);
             foreach (var pass in passes)
             {
-                diverged = pass.Loss < DivergedLoss ? 0 : diverged + 1; // NaN too
+                watch.Add(pass.Loss);
                 window.Add(pass);
             }
             var rate = _options.LearningRate.OfStep(_seen, _options.StepImages, _options.Images);
@@ -161,10 +165,8 @@ public sealed class Trainer : IDisposable
             window.Skipped += _optimizer.Step(rate, beta);
             _averages.Update(_seen, _options.StepImages);
             RequireFolder();
-            if (diverged >= Patience)
-                throw new DivergenceException(
-                    $"training diverged: the loss was above {DivergedLoss:G} or no number for {diverged} passes up to image {_seen}; the checkpoint in {_folder} is from before: start a new run with a lower learning rate and warmStart {Path.Combine(_folder, AverageFile)}"
-                );
+            if (watch.Diverged || (_seen >= _options.Images && watch.EndsDiverged))
+                throw Diverged();
             if (Crossed(_options.StatusImages) || _seen >= _options.Images)
             {
                 var status = window.Close(_seen, _options, rate, beta, clock.Elapsed, _earlierSeconds);
@@ -182,14 +184,14 @@ public sealed class Trainer : IDisposable
                 Validate(_validation, events, cancellation);
                 clock.Start();
             }
-            if (diverged > 0)
+            if (watch.InDoubt)
                 continue; // nothing of it goes into a file
             if ((Crossed(_options.PowerEma.SnapshotImages) || _seen >= _options.Images) && _ranks.IsFirst)
                 SaveSnapshots();
             if (Crossed(_options.CheckpointImages))
                 SaveCheckpoint(clock.Elapsed.TotalSeconds);
         }
-        if (_saved != _seen)
+        if (_saved != _seen && (!watch.InDoubt || _seen >= _options.Images)) // a stop while in doubt resumes from before it
             SaveCheckpoint(clock.Elapsed.TotalSeconds);
         if (_ranks.IsFirst)
             File.Delete(Path.Combine(_folder, SuspendFile));
@@ -249,6 +251,11 @@ public sealed class Trainer : IDisposable
     }
 
     private bool FolderIsGone => _ranks.IsFirst && !File.Exists(Path.Combine(_folder, OptionsFile));
+
+    private DivergenceException Diverged() =>
+        new(
+            $"training diverged: at image {_seen} the loss was above {DivergenceWatch.DivergedLoss:G} or no number in a quarter of the last passes and more; the checkpoint in {_folder} is from before: start a new run with a lower learning rate and warmStart {Path.Combine(_folder, AverageFile)}"
+        );
 
     private DataFormatException Gone(Exception? cause) =>
         new(
@@ -327,5 +334,6 @@ public sealed class Trainer : IDisposable
         _optimizer.Dispose();
         _parameters.Dispose();
         _network.Dispose();
+        _lock?.Dispose();
     }
 }

@@ -71,7 +71,7 @@ internal static class TrainingCheckpoint
             );
         long images = long.Parse(file.Metadata["images"], CultureInfo.InvariantCulture),
             steps = long.Parse(file.Metadata["steps"], CultureInfo.InvariantCulture);
-        var seconds = double.Parse(file.Metadata["seconds"], CultureInfo.InvariantCulture);
+        var seconds = double.Parse(file.Metadata["seconds"], NumberStyles.Float, CultureInfo.InvariantCulture);
         NetworkFile.CopyInto(network, file, path, NetworkPrefix);
         foreach (var (name, flat) in Flat(optimizer, averages))
         {

@@ -1,6 +1,7 @@
 using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
 using InvFusion.Configuration;
+using InvFusion.Data;
 using InvFusion.Degradations;
 using InvFusion.Models;
 using InvFusion.Runtime;
@@ -20,6 +21,9 @@ public sealed record TrainingOptions
 
     /// <summary>The degradation families, one of which is drawn for each pass; specifications such as <c>sr:4</c> too.</summary>
     public IReadOnlyList<string> Degradations { get; init; } = ["matrix", "motion", "patches", "none", "box", "missing-box", "sr"];
+
+    /// <summary>SHA-256 of each file that <see cref="Degradations"/> name, by its name there; written by the run, which does not resume with other content. Null without files.</summary>
+    public IReadOnlyDictionary<string, string>? DegradationFiles { get; init; }
 
     /// <summary>Draws strides, patch sides and kernels once for the whole batch, as the public implementation does.</summary>
     public bool SharedDegradations { get; init; }
@@ -108,6 +112,17 @@ public sealed record TrainingOptions
     /// <summary>Images of one optimizer step.</summary>
     [JsonIgnore]
     public int StepImages => Batch * Rounds;
+
+    /// <summary>The options with the checksums of the files that the degradations name.</summary>
+    /// <exception cref="DataFormatException">One cannot be read.</exception>
+    public TrainingOptions WithFiles()
+    {
+        var files = Degradations.SelectMany(DegradationFamilies.FilesOf).Distinct().Order(StringComparer.Ordinal).ToArray();
+        return this with
+        {
+            DegradationFiles = files.Length == 0 ? null : files.ToDictionary(f => f, f => UsedFile.Of(UsedFile.DegradationRole, f).Sha256),
+        };
+    }
 
     /// <summary>Reads options; unknown keys are refused.</summary>
     /// <exception cref="ConfigurationException">The message names the key.</exception>
@@ -250,6 +265,7 @@ public sealed record TrainingOptions
             Validation = saved.Validation,
             Autoencoder = saved.Autoencoder,
             KeepCheckpoints = saved.KeepCheckpoints,
+            DegradationFiles = saved.DegradationFiles is null ? null : DegradationFiles, // runs of earlier versions do not say
             PowerEma = PowerEma with { SnapshotImages = saved.PowerEma.SnapshotImages },
         };
         var changed = FirstDifference(JsonNode.Parse(saved.ToJson()), JsonNode.Parse(comparable.ToJson()), "");

@@ -85,7 +85,7 @@ public sealed class RestorerTileTests
         );
         Assert.True(restored.Cancelled);
         Assert.Equal(1, restored.Samples.shape[0]);
-        Assert.Equal(Enumerable.Range(1, Evaluations * Tiles + 12), told.Select(p => p.Done));
+        Assert.Equal(Enumerable.Range(1, Evaluations * Tiles + 12).Select(i => (long)i), told.Select(p => p.Done));
         Assert.All(told, p => Assert.Equal(3 * Tiles * Evaluations, p.Total));
     }
 

@@ -12,7 +12,9 @@ internal static class HostDescription
 
     /// <summary>Load average of the last minute, or null where the system does not tell.</summary>
     public static double? Load =>
-        double.TryParse(Find("/proc/loadavg", line => line.Split(' ')[0]), CultureInfo.InvariantCulture, out var load) ? load : null;
+        double.TryParse(Find("/proc/loadavg", line => line.Split(' ')[0]), NumberStyles.Float, CultureInfo.InvariantCulture, out var load)
+            ? load
+            : null;
 
     private static string? Find(string file, Func<string, string?> value)
     {

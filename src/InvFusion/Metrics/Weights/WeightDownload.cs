@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Http.Headers;
 using System.Security.Cryptography;
+using InvFusion.Formats.IO;
 
 namespace InvFusion.Metrics.Weights;
 
@@ -16,31 +17,39 @@ public sealed class WeightDownload(HttpClient client)
     /// <summary>How long to wait before another try.</summary>
     public TimeSpan Pause { get; init; } = TimeSpan.FromSeconds(2);
 
+    /// <summary>How long nothing may come before the connection counts as dead.</summary>
+    public TimeSpan Idle { get; init; } = TimeSpan.FromMinutes(1);
+
     /// <summary>Fetches a file.</summary>
     /// <param name="url">Where it is.</param>
     /// <param name="path">Where it shall be.</param>
     /// <param name="sha256">The hash that it must have, in hexadecimal; null takes any.</param>
     /// <param name="progress">Told (arrived, all) bytes; all is 0 where the server does not say.</param>
     /// <param name="cancellation">Ends the download; what has arrived is kept.</param>
+    /// <param name="bytes">The size that it must have; null takes any.</param>
     /// <returns>The hash that it has.</returns>
-    /// <exception cref="DataFormatException">There is no network, no such file, or the hash is another; one line.</exception>
+    /// <exception cref="DataFormatException">There is no network, no such file, the size or the hash is another, or another process fetches it; one line.</exception>
     public async Task<string> FetchAsync(
         Uri url,
         string path,
         string? sha256,
         IProgress<(double Done, double Total)>? progress = null,
-        CancellationToken cancellation = default
+        CancellationToken cancellation = default,
+        long? bytes = null
     )
     {
         ArgumentNullException.ThrowIfNull(url);
         Directory.CreateDirectory(Path.GetDirectoryName(Path.GetFullPath(path))!);
         var part = $"{path}.part";
+        using var alone =
+            FileLock.TryTake($"{path}.lock", temporary: true)
+            ?? throw new DataFormatException($"{path}: is being fetched by another process; wait for its end");
         for (var left = Tries; ; left--)
         {
             var before = Length(part);
             try
             {
-                await Receive(url, part, progress, cancellation).ConfigureAwait(false);
+                await Receive(url, part, bytes, progress, cancellation).ConfigureAwait(false);
                 break;
             }
             catch (Exception e) when (IsNetwork(e) && !cancellation.IsCancellationRequested)
@@ -74,8 +83,36 @@ public sealed class WeightDownload(HttpClient client)
             return Convert.ToHexStringLower(await SHA256.HashDataAsync(stream, cancellation).ConfigureAwait(false));
     }
 
-    private async Task Receive(Uri url, string part, IProgress<(double Done, double Total)>? progress, CancellationToken cancellation)
+    private async Task Receive(
+        Uri url,
+        string part,
+        long? bytes,
+        IProgress<(double Done, double Total)>? progress,
+        CancellationToken cancellation
+    )
     {
+        using var idle = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+        idle.CancelAfter(Idle);
+        try
+        {
+            await Receive(url, part, bytes, progress, idle).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException e) when (!cancellation.IsCancellationRequested)
+        {
+            throw new HttpRequestException($"nothing came for {Idle.TotalSeconds:0.#} seconds", e);
+        }
+    }
+
+    // Every piece that comes starts the clock of the token anew.
+    private async Task Receive(
+        Uri url,
+        string part,
+        long? bytes,
+        IProgress<(double Done, double Total)>? progress,
+        CancellationTokenSource idle
+    )
+    {
+        var cancellation = idle.Token;
         var have = Length(part);
         using var request = new HttpRequestMessage(HttpMethod.Get, url);
         if (have > 0)
@@ -88,6 +125,10 @@ public sealed class WeightDownload(HttpClient client)
             File.Delete(part);
             throw new HttpRequestException("the server has less than what had arrived; it is fetched anew");
         }
+        if ((int)response.StatusCode is >= 300 and < 400)
+            throw new DataFormatException(
+                $"{url}: redirects to '{OneLine($"{response.Headers.Location}")}', which is not followed: only http and https are, and no way from https to http; give another address with --url"
+            );
         if (!response.IsSuccessStatusCode)
             throw (int)response.StatusCode is 408 or 429 or >= 500
                 ? new HttpRequestException($"the server answers {(int)response.StatusCode}")
@@ -99,6 +140,8 @@ public sealed class WeightDownload(HttpClient client)
         if (!goesOn)
             have = 0;
         var total = have + (response.Content.Headers.ContentLength ?? 0);
+        if (total > bytes)
+            throw TooLarge(url, part, bytes.Value);
         var file = new FileStream(part, goesOn ? FileMode.Append : FileMode.Create, FileAccess.Write, FileShare.Read, BufferBytes);
         await using (file.ConfigureAwait(false))
         {
@@ -108,6 +151,9 @@ public sealed class WeightDownload(HttpClient client)
                 var buffer = new byte[BufferBytes];
                 for (int read; (read = await content.ReadAsync(buffer, cancellation).ConfigureAwait(false)) > 0; )
                 {
+                    idle.CancelAfter(Idle);
+                    if (have + read > bytes)
+                        throw TooLarge(url, part, bytes.Value);
                     await file.WriteAsync(buffer.AsMemory(0, read), cancellation).ConfigureAwait(false);
                     have += read;
                     progress?.Report((have, total));
@@ -119,9 +165,23 @@ public sealed class WeightDownload(HttpClient client)
             throw new HttpRequestException($"the connection ended after {have} of {total} bytes");
     }
 
+    // An open file may be deleted on Linux and macOS; on Windows what is left of it is written over by the next try.
+    private static DataFormatException TooLarge(Uri url, string part, long bytes)
+    {
+        try
+        {
+            File.Delete(part);
+        }
+        catch (IOException) { }
+        return new($"{url}: sends more than the {bytes} bytes of the published file; it was not kept, check the address");
+    }
+
     private static bool IsNetwork(Exception e) => e is HttpRequestException or IOException or TaskCanceledException;
 
     private static long Length(string part) => File.Exists(part) ? new FileInfo(part).Length : 0;
+
+    // Of a server: on one line, and not too long.
+    private static string OneLine(string text) => string.Concat(text.Where(c => !char.IsControl(c)).Take(200));
 
     private static string OneLine(Exception e) => (e.InnerException ?? e).Message.ReplaceLineEndings(" ").TrimEnd('.', ' ');
 }
