@@ -8,7 +8,9 @@ namespace InvFusion.Cli.Rendering;
 internal sealed record RestoreReport
 {
     public required string Input { get; init; }
-    public required string Model { get; init; }
+
+    /// <summary>The model; absent where the method needs none.</summary>
+    public string? Model { get; init; }
 
     /// <summary>True where a zero-shot method ran on the unconditional side of a conditional model; else absent.</summary>
     public bool? UnconditionalSide { get; init; }
