@@ -36,7 +36,7 @@ internal static class BenchCommand
     private static Command Posterior()
     {
         var options = new SharedOptions();
-        var methods = Several("--method", "Samplers; several may follow", [.. Samplers.All.Select(s => s.Name)]);
+        var methods = Several("--method", "Samplers; several may follow", [.. Samplers.All.Where(s => s.NeedsNetwork).Select(s => s.Name)]);
         var priors = Several("--prior", "Priors; several may follow", [.. KnownPriors.Names]);
         var degradations = Several("--degradation", "Degradations; several may follow", DefaultOperators);
         degradations.Aliases.Add("-d");

@@ -6,6 +6,7 @@ using InvFusion.Diffusion;
 using InvFusion.Distributed;
 using InvFusion.Evaluation;
 using InvFusion.Models;
+using InvFusion.Restoration;
 
 namespace InvFusion.Cli.Commands;
 
@@ -15,7 +16,12 @@ internal sealed class CompareCommand
     private readonly SharedOptions _shared = new();
     private readonly Argument<string> _data = new("data") { Description = $"Clean images: {ImageSets.Usage}" };
     private readonly Option<string[]> _models = Several("--model", "Names or files; several may follow", ModelCatalog.Default);
-    private readonly Option<string[]> _methods = Several("--method", "Samplers; several may follow", "mmse", "edm");
+    private readonly Option<string[]> _methods = Several(
+        "--method",
+        "Samplers; several may follow. By default mmse and edm, and where a model was not trained with what is asked, the method that fits",
+        "mmse",
+        "edm"
+    );
     private readonly Option<string[]> _degradations = new("--degradation", "-d")
     {
         Description = "Degradations; several may follow",
@@ -105,37 +111,16 @@ internal sealed class CompareCommand
             using var metrics = _metrics.Open(parsed, options.Device);
             if (metrics.Names.Count > 0)
                 options = options with { Metrics = metrics.Plan(options.Given, ranks) };
-            var contestants = ComparisonPairs.Fitting(
-                networks,
-                parsed.GetValue(_methods)!,
-                given,
-                !parsed.GetValue(_shared.NoProjection),
-                parsed.GetValue(_sides),
-                reporter
-            );
-            foreach (var side in contestants.Where(c => c.OnUnconditionalSide).GroupBy(c => c.Network))
-                UnconditionalNotice.Tell(
-                    parsed.GetValue(_models)![networks.FindIndex(n => n.Network == side.Key)],
-                    side.Select(c => c.Method),
-                    reporter
-                );
+            var pairs = Pairs(parsed, specifications, networks, given, reporter);
+            foreach (var side in pairs.SelectMany(p => p.Contestants).Where(c => c.OnUnconditionalSide).GroupBy(c => c.Network))
+                UnconditionalNotice.Tell(side.First().Model, side.Key.Trained, side.Select(c => c.Method).Distinct(), reporter);
             var folder = parsed.GetValue(_shared.Out)!;
             if (ranks.IsFirst())
                 OutputFolder.Require(folder);
             var used = Used();
             RankedWork.RequireAgreement(ranks, RankedWork.Settings(parsed, used));
             var output = new ComparisonOutput(folder, ranks.IsFirst() ? used : null);
-            var cancelled = Compare(
-                images,
-                specifications,
-                contestants,
-                options,
-                parsed.GetValue(_slowCount),
-                output,
-                ranks,
-                reporter,
-                cancellation
-            );
+            var cancelled = Compare(images, pairs, options, parsed.GetValue(_slowCount), output, ranks, reporter, cancellation);
             if (!ranks.IsFirst())
                 return ExitCode.Success;
             if (parsed.GetValue(_shared.Json))
@@ -163,6 +148,54 @@ internal sealed class CompareCommand
         }
     }
 
+    // The contestants of each degradation: what a model was not trained with, it restores by the method that fits, unless others are asked for.
+    private (DegradationSpec Specification, Contestant[] Contestants)[] Pairs(
+        ParseResult parsed,
+        DegradationSpec[] specifications,
+        List<(string Name, PreconditionedNetwork Network)> networks,
+        SamplerOptions given,
+        Reporter reporter
+    )
+    {
+        var asked = SharedOptions.IsGiven(parsed, _methods);
+        var methods = parsed.GetValue(_methods)!;
+        var told = new HashSet<string>();
+        return
+        [
+            .. specifications.Select(specification =>
+                (
+                    specification,
+                    ComparisonPairs.Fitting(
+                        [.. networks.Select(n => (n.Name, n.Network, Methods(n.Name, n.Network, specification)))],
+                        given,
+                        !parsed.GetValue(_shared.NoProjection),
+                        parsed.GetValue(_sides) || !asked,
+                        Tell
+                    )
+                )
+            ),
+        ];
+
+        IReadOnlyList<string> Methods(string name, PreconditionedNetwork network, DegradationSpec specification)
+        {
+            var choices = (asked ? methods : new string?[] { null })
+                .Select(m =>
+                    MethodChoice.Of(name, network.Configuration, network.Trained, specification, parsed.GetValue(_shared.Noise), m)
+                )
+                .ToArray();
+            foreach (var choice in choices)
+                if (choice.Warning is { } warning)
+                    Tell($"warning: {warning}");
+            return !asked && choices[0].Method == MethodChoice.Sampling ? methods : [.. choices.Select(c => c.Method)];
+        }
+
+        void Tell(string line)
+        {
+            if (told.Add(line))
+                reporter.Line(line);
+        }
+    }
+
     private ComparisonOptions Options(ParseResult parsed, IImageSet images, ICollective ranks)
     {
         var options = new ComparisonOptions
@@ -182,8 +215,7 @@ internal sealed class CompareCommand
     // Every row is on the disk as soon as it is done: hours may be behind it.
     private static bool Compare(
         IImageSet images,
-        DegradationSpec[] specifications,
-        Contestant[] contestants,
+        (DegradationSpec Specification, Contestant[] Contestants)[] pairs,
         ComparisonOptions options,
         int? slowCount,
         ComparisonOutput output,
@@ -194,7 +226,7 @@ internal sealed class CompareCommand
     {
         try
         {
-            foreach (var specification in specifications)
+            foreach (var (specification, contestants) in pairs)
             {
                 var pictures = ComparisonOutput.NewPictures();
                 var comparison = new MethodComparison(images, specification, options, ranks) { Pictures = pictures };

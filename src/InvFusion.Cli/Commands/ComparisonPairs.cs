@@ -1,4 +1,3 @@
-using InvFusion.Cli.Rendering;
 using InvFusion.Diffusion;
 using InvFusion.Evaluation;
 using InvFusion.Models;
@@ -15,39 +14,37 @@ internal static class ComparisonPairs
     /// <summary>The option that adds the unconditional side of conditional models.</summary>
     public const string SidesOption = "--unconditional-side";
 
-    /// <summary>The pairs that fit; those that do not are named, in one line each.</summary>
-    /// <param name="networks">The models.</param>
-    /// <param name="methods">Names of samplers.</param>
+    /// <summary>The pairs that fit; those that do not are named, in one line each. A method without a network has a row of its own in every table and is no pair.</summary>
+    /// <param name="models">The models, each with names of samplers.</param>
     /// <param name="given">The options that were given.</param>
     /// <param name="project">See <see cref="Contestant"/>.</param>
     /// <param name="sides">Whether conditional models take part by their unconditional side although an unconditional model is there.</param>
-    /// <param name="reporter">Told what is left out.</param>
+    /// <param name="tell">Told what is left out.</param>
     /// <exception cref="ConfigurationException">No pair fits, or an option is out of range.</exception>
     public static Contestant[] Fitting(
-        IReadOnlyList<(string Name, PreconditionedNetwork Network)> networks,
-        IReadOnlyList<string> methods,
+        IReadOnlyList<(string Name, PreconditionedNetwork Network, IReadOnlyList<string> Methods)> models,
         SamplerOptions given,
         bool project,
         bool sides,
-        Reporter reporter
+        Action<string> tell
     )
     {
         var fitting = new List<Contestant>();
         var problems = new List<string>();
-        sides |= networks.All(n => n.Network.Configuration.Kind != NetworkKind.Unconditional);
-        foreach (var (name, network) in networks)
-        foreach (var method in methods)
+        sides |= models.All(n => n.Network.Configuration.Kind != NetworkKind.Unconditional);
+        foreach (var (name, network, methods) in models)
+        foreach (var method in methods.Where(m => Samplers.Find(m).NeedsNetwork))
             if (MethodFit.Problem(network.Configuration, method) is { } problem)
                 problems.Add($"{name}: {problem}");
             else if (!sides && UnconditionalSide.Serves(network.Configuration, method))
                 problems.Add($"{name}: {method} runs on the unconditional models; {SidesOption} adds the unconditional side of this one");
             else
                 fitting.Add(Create(name, network, method, given, project));
-        if (fitting.Count == 0)
+        if (fitting.Count == 0 && problems.Count > 0)
             throw new ConfigurationException(
                 $"no model fits a method: {problems[0]}{(problems.Count > 1 ? $" (and {problems.Count - 1} more pairs)" : "")}"
             );
-        problems.ForEach(p => reporter.Line($"left out: {p}"));
+        problems.ForEach(p => tell($"left out: {p}"));
         return [.. fitting];
     }
 

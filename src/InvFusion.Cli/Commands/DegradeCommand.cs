@@ -28,12 +28,11 @@ internal static class DegradeCommand
         {
             input,
             size,
-            options.Degradation,
-            options.Noise,
             options.Seed,
             options.Threads,
             options.Out,
         };
+        options.AddDegradation(command);
         options.AddOutput(command);
         command.Add(options.Json);
         command.SetWork(

@@ -2,20 +2,20 @@ using System.CommandLine;
 using System.Text.Json.Nodes;
 using InvFusion.Cli.Rendering;
 using InvFusion.Data;
+using InvFusion.Degradations;
 using InvFusion.Diffusion;
 using InvFusion.Distributed;
 using InvFusion.Evaluation;
 using InvFusion.Metrics.Runs;
 using InvFusion.Metrics.Scores;
 using InvFusion.Models;
+using InvFusion.Restoration;
 
 namespace InvFusion.Cli.Commands;
 
 /// <summary>What <c>metrics gen</c> and <c>metrics gen-uncond</c> share: the public implementation's flags and this program's own, and the work behind them.</summary>
 internal sealed class EvaluationOptions
 {
-    private const string ZeroShotDefault = "ddnm"; // for a network that cannot be told the measurement
-
     private const string ModelRole = "model";
     private const string GuideRole = "guide";
 
@@ -71,19 +71,21 @@ internal sealed class EvaluationOptions
     /// <param name="images">Makes the images from model and method.</param>
     /// <param name="used">Tells, behind that and on rank 0, which images of a set they are of; null for images of no set.</param>
     /// <param name="cancellation">Ends the work.</param>
+    /// <param name="degradation">What is restored; null where images are drawn without a measurement.</param>
     public int Run(
         ParseResult parsed,
         Action<JsonObject> extra,
         IReadOnlyList<string> degradationFiles,
         Func<Contestant, ICollective, EvaluatedImages> images,
         Func<Reporter, Manifest?> used,
-        CancellationToken cancellation
+        CancellationToken cancellation,
+        DegradationSpec? degradation = null
     ) =>
         RankedWork.Run(
             parsed,
             Shared,
             "the batches that were done are in the folder of --outdir; the same command goes on with the others",
-            (ranks, reporter) => Evaluate(parsed, extra, degradationFiles, images, used, ranks, reporter, cancellation)
+            (ranks, reporter) => Evaluate(parsed, extra, degradationFiles, images, used, degradation, ranks, reporter, cancellation)
         );
 
     private int Evaluate(
@@ -92,6 +94,7 @@ internal sealed class EvaluationOptions
         IReadOnlyList<string> degradationFiles,
         Func<Contestant, ICollective, EvaluatedImages> make,
         Func<Reporter, Manifest?> used,
+        DegradationSpec? degradation,
         ICollective ranks,
         Reporter reporter,
         CancellationToken cancellation
@@ -102,9 +105,11 @@ internal sealed class EvaluationOptions
         using var guide = parsed.GetValue(Shared.Guide) is { } name ? Shared.LoadModel(parsed, name, "--guide", ranks) : null;
         ImageSets.RequirePictures(parsed.GetValue(Shared.Model)!, network.Configuration);
         RequireKind(parsed, network);
-        var evaluated = make(Contestant(parsed, network, guide), ranks);
-        if (Restores && evaluated.Contestant.OnUnconditionalSide)
-            UnconditionalNotice.Tell(parsed.GetValue(Shared.Model)!, [evaluated.Contestant.Method], reporter);
+        var method = degradation is null ? parsed.GetValue(Shared.Method)! : Method(parsed, network, degradation, reporter);
+        var evaluated = make(Contestant(parsed, network, guide, method), ranks);
+        var onSide = degradation is not null && evaluated.Contestant.OnUnconditionalSide;
+        if (onSide)
+            UnconditionalNotice.Tell(parsed.GetValue(Shared.Model)!, network.Trained, [method], reporter);
         var plan = metrics.Plan(evaluated.Given, ranks);
         var folder = parsed.GetValue(Shared.Out)!;
         if (ranks.IsFirst())
@@ -115,6 +120,8 @@ internal sealed class EvaluationOptions
             Images = used(reporter),
         };
         var settings = Settings(parsed, evaluated, plan, network, manifest);
+        if (onSide)
+            settings["unconditionalSide"] = true; // only then: folders of earlier runs have no such entry
         extra(settings);
         var agreed = settings.DeepClone().AsObject();
         agreed["outdir"] = Path.GetFullPath(folder);
@@ -163,12 +170,21 @@ internal sealed class EvaluationOptions
         }
     }
 
-    private Contestant Contestant(ParseResult parsed, PreconditionedNetwork network, PreconditionedNetwork? guide)
+    private string Method(ParseResult parsed, PreconditionedNetwork network, DegradationSpec degradation, Reporter reporter)
     {
-        var chosen = parsed.GetResult(Shared.Method) is { Implicit: false };
-        var unconditional = network.Configuration.Kind == NetworkKind.Unconditional;
-        var method = chosen || !unconditional || !Restores ? parsed.GetValue(Shared.Method)! : ZeroShotDefault;
+        var name = Path.GetFileNameWithoutExtension(parsed.GetValue(Shared.Model)!);
+        var sigmaY = parsed.GetValue(Shared.Noise);
+        var choice = MethodChoice.Of(name, network.Configuration, network.Trained, degradation, sigmaY, Shared.AskedMethod(parsed));
+        if (choice.Warning is { } warning)
+            reporter.Line($"warning: {warning}");
+        return choice.Method;
+    }
+
+    private Contestant Contestant(ParseResult parsed, PreconditionedNetwork network, PreconditionedNetwork? guide, string method)
+    {
         var options = Shared.Sampler.Read(parsed, parsed.GetValue(Shared.Steps), parsed.GetValue(Shared.Churn));
+        if (Shared.AskedMethod(parsed) is null && method != parsed.GetValue(Shared.Method))
+            options = options.For(Samplers.Find(method)); // the command line spoke of another one
         options = network.Schedules.Apply(Samplers.Find(method), options);
         _ = Samplers.Create(method, options); // refuses values out of range before the first image
         if (guide is not null && parsed.GetValue(Shared.Guidance) is null)
@@ -180,9 +196,6 @@ internal sealed class EvaluationOptions
             GuidanceInterval = parsed.GetValue(Shared.GuidanceInterval) is { } text ? SigmaInterval.Parse(text, "--cfg-interval") : null,
         };
     }
-
-    /// <summary>Whether the command restores; else it draws without a measurement.</summary>
-    public bool Restores { get; init; }
 
     private void RequireKind(ParseResult parsed, PreconditionedNetwork network)
     {
@@ -240,8 +253,6 @@ internal sealed class EvaluationOptions
         };
         if (used.Files.Where(f => f.Role == UsedFile.DegradationRole).Select(f => f.Sha256).ToArray() is { Length: > 0 } files)
             settings["degradationFiles"] = JsonText.Array(files);
-        if (Restores && c.OnUnconditionalSide)
-            settings["unconditionalSide"] = true; // only then: folders of earlier runs have no such entry
         return settings;
     }
 }

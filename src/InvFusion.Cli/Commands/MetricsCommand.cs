@@ -18,7 +18,7 @@ internal static class MetricsCommand
 
     private static Command Restorations()
     {
-        var evaluation = new EvaluationOptions(RestorationMetrics) { Restores = true };
+        var evaluation = new EvaluationOptions(RestorationMetrics);
         var shared = evaluation.Shared;
         var data = new Option<string>("--data") { Description = $"Clean images: {ImageSets.Usage}", Required = true };
         var count = new Option<int?>("--num") { Description = "How many images, from the first on; all by default" };
@@ -33,11 +33,10 @@ internal static class MetricsCommand
         )
         {
             data,
-            shared.Degradation,
-            shared.Noise,
             count,
             samples,
         };
+        shared.AddDegradation(command);
         evaluation.AddTo(command);
         command.SetWork(
             (parsed, cancellation) =>
@@ -68,7 +67,8 @@ internal static class MetricsCommand
                             return new RestoredImages(set, specification, contestant, options, parsed.GetValue(samples));
                         },
                         reporter => ImageSets.ManifestOf(set!, parsed.GetValue(count) ?? set!.Count, reporter, cancellation),
-                        cancellation
+                        cancellation,
+                        specification
                     );
                 }
                 finally

@@ -3,6 +3,7 @@ using System.Diagnostics;
 using InvFusion.Cli.Rendering;
 using InvFusion.Degradations;
 using InvFusion.Diffusion;
+using InvFusion.Models;
 using InvFusion.Restoration;
 using static TorchSharp.torch;
 
@@ -41,8 +42,7 @@ internal static class RestoreCommand
             overlap,
             saveDirections,
         };
-        command.Add(options.Degradation);
-        command.Add(options.Noise);
+        options.AddDegradation(command);
         command.Add(options.NoProjection);
         options.AddNetwork(command);
         options.AddSampling(command);
@@ -57,27 +57,29 @@ internal static class RestoreCommand
                 OutputFolder.RequireName(parsed.GetValue(options.Out)!);
                 if (parsed.GetValue(overlap) is not null && !parsed.GetValue(tiles))
                     throw new UsageException("--overlap: is for --tiles; add that or leave it out");
-                if (parsed.GetValue(saveDirections))
-                    RequireDirections(parsed.GetValue(options.Method)!, parsed.GetValue(tiles));
                 options.StartTorch(parsed);
                 var settings = SamplingOptions.Restore(parsed, options);
                 settings.Validate();
                 var degradation = DegradationSpec.Parse(parsed.GetValue(options.Degradation)!);
-                using var network = options.LoadModel(parsed);
-                settings = settings.WithSchedule(network);
+                // A method that asks no network restores pictures of any size: a model is loaded only where one is named, for its size.
+                var free = !Samplers.Find(settings.Method).NeedsNetwork && !SharedOptions.IsGiven(parsed, options.Model);
+                using var network = free ? null : options.LoadModel(parsed);
                 using var guide = options.LoadGuide(parsed);
-                using var codec = options.LoadCodec(parsed, network.Configuration);
-                MethodFit.Require($"--model {parsed.GetValue(options.Model)}", network.Configuration, settings.Method);
-                if (UnconditionalSide.Serves(network.Configuration, settings.Method))
-                    UnconditionalNotice.Tell(parsed.GetValue(options.Model)!, [settings.Method], reporter);
-                if (parsed.GetValue(tiles))
+                using var codec = network is null ? null : options.LoadCodec(parsed, network.Configuration);
+                if (network is not null)
+                    settings = Fitting(settings, network, degradation, parsed, options, reporter);
+                if (parsed.GetValue(saveDirections))
+                    RequireDirections(settings.Method, parsed.GetValue(tiles));
+                if (parsed.GetValue(tiles) && network is not null)
                     settings = settings with { TileOverlap = parsed.GetValue(overlap) ?? network.Configuration.Resolution / 4 };
                 var restoring = parsed.GetValue(simulate);
+                var device = options.Device(parsed);
+                RestoreInputs Inputs(Reporter to) => new(degradation, settings, restoring, network?.Configuration, device, codec, to);
                 if (files.Length > 1) // a broken one is found before hours are spent on the first
-                    using (var checking = new RestoreInputs(degradation, settings, restoring, network, codec, new Reporter(quiet: true)))
+                    using (var checking = Inputs(new Reporter(quiet: true)))
                         foreach (var file in files)
                             checking.Read(file).Dispose();
-                using var read = new RestoreInputs(degradation, settings, restoring, network, codec, reporter);
+                using var read = Inputs(reporter);
                 var restorer = new Restorer(network, guide) { Codec = codec };
                 var (reports, exitCode) = RestoreAll(
                     files,
@@ -95,6 +97,30 @@ internal static class RestoreCommand
             keeps: true
         );
         return command;
+    }
+
+    // With the method that fits, where none is asked for, and its noise levels.
+    private static RestoreOptions Fitting(
+        RestoreOptions settings,
+        PreconditionedNetwork network,
+        DegradationSpec degradation,
+        ParseResult parsed,
+        SharedOptions options,
+        Reporter reporter
+    )
+    {
+        var (model, asked) = (parsed.GetValue(options.Model)!, options.AskedMethod(parsed));
+        var name = Path.GetFileNameWithoutExtension(model);
+        var choice = MethodChoice.Of(name, network.Configuration, network.Trained, degradation, settings.SigmaY, asked);
+        if (choice.Warning is { } warning)
+            reporter.Line($"warning: {warning}");
+        if (choice.Method != settings.Method) // the sampler's options were checked for the other one
+            settings = settings with { Method = choice.Method, Sampler = settings.Sampler.For(Samplers.Find(choice.Method)) };
+        settings.Validate();
+        MethodFit.Require($"--model {model}", network.Configuration, settings.Method);
+        if (UnconditionalSide.Serves(network.Configuration, settings.Method))
+            UnconditionalNotice.Tell(model, network.Trained, [settings.Method], reporter);
+        return settings.WithSchedule(network);
     }
 
     // What is restored is kept, and reported, whatever comes after it: an input of which every sample diverges, or Ctrl-C.
@@ -172,8 +198,8 @@ internal static class RestoreCommand
         {
             Input = file,
             Folder = folder,
-            Model = model,
-            UnconditionalSide = UnconditionalSide.Serves(restorer.Network, settings.Method) ? true : null,
+            Model = restorer.Network is null ? null : model,
+            UnconditionalSide = restorer.Network is { } n && UnconditionalSide.Serves(n, settings.Method) ? true : null,
             Degradation = specification,
             Method = settings.Method,
             Options = settings.Sampler.Given().ToDictionary(o => o.Key, o => FormattableString.Invariant($"{o.Value}").ToLowerInvariant()),

@@ -21,14 +21,14 @@ internal sealed class SharedOptions
         new("--degradation", "-d")
         {
             Description =
-                "For example box:16,16,48,48, missing-box:…, mask:FILE, patches:size=8,keep=0.05, motion:stride=2, sr:4, random-matrix:rows=64, none",
-            DefaultValueFactory = _ => "none",
+                "What was measured, for example box:16,16,48,48, missing-box:…, mask:FILE, patches:size=8,keep=0.05, motion:stride=2, sr:4, random-matrix:rows=64, identity (noise alone)",
         };
 
     public Option<string> Method { get; } =
         new("--method")
         {
-            Description = $"Sampler: {string.Join(", ", Samplers.All.Select(s => s.Name))}",
+            Description =
+                $"Sampler: {string.Join(", ", Samplers.All.Select(s => s.Name))}; by default the one that fits what the model was trained with, edm as a rule",
             DefaultValueFactory = _ => "edm",
         };
 
@@ -92,6 +92,26 @@ internal sealed class SharedOptions
         foreach (var option in new Option[] { Quiet, Verbose })
             command.Add(option);
     }
+
+    /// <summary>Adds the degradation and its noise to a command that cannot do without.</summary>
+    public void AddDegradation(Command command)
+    {
+        command.Add(Degradation);
+        command.Add(Noise);
+        command.Validators.Add(result =>
+        {
+            if (result.GetResult(Degradation) is null)
+                result.AddError(
+                    $"{command.Name}: how was the image measured? Give -d, for example -d sr:4 or -d mask:FILE, and -d identity where there is noise alone"
+                );
+        });
+    }
+
+    /// <summary>The method that the command line asks for; null where it leaves the choice.</summary>
+    public string? AskedMethod(ParseResult parsed) => IsGiven(parsed, Method) ? parsed.GetValue(Method) : null;
+
+    /// <summary>Whether an option is on the command line.</summary>
+    public static bool IsGiven(ParseResult parsed, Option option) => parsed.GetResult(option) is { Implicit: false };
 
     /// <summary>Adds model, device, precision and threads.</summary>
     public void AddNetwork(Command command)

@@ -4,21 +4,28 @@ using InvFusion.Imaging;
 using InvFusion.Models;
 using InvFusion.Restoration;
 using InvFusion.Runtime;
+using static TorchSharp.torch;
 
 namespace InvFusion.Cli.Rendering;
 
-/// <summary>Reads inputs of a restoration on the network's device, one at a time, and keeps the operator as long as their size stays the same.</summary>
+/// <summary>
+/// Reads inputs of a restoration, one at a time, and keeps the operator as long as their size stays the same. Without a network an image is as large as its picture
+/// says.
+/// </summary>
 internal sealed class RestoreInputs(
     DegradationSpec degradation,
     RestoreOptions settings,
     bool simulate,
-    PreconditionedNetwork network,
+    NetworkConfiguration? network,
+    Device device,
     LatentCodec? codec,
     Reporter reporter
 ) : IDisposable
 {
     // Keeps the draw of a latent apart from other random numbers of the same seed.
     private const ulong LatentPurpose = 0x6C6174656E74; // "latent"
+
+    private const int MostReduction = 16;
 
     private LinearOperator? _operator;
 
@@ -36,26 +43,32 @@ internal sealed class RestoreInputs(
     {
         if (settings.TileOverlap is not null)
             throw new ConfigurationException($"{file}: --tiles needs a picture, numbers do not say how large the image is; give a picture");
+        if (network is null)
+            throw new ConfigurationException($"{file}: numbers do not say how large the image is; name a model of that size with --model");
         var op = Operator(ModelShape);
-        return (op, Measurement.FromNumbers(file, op, network.Device));
+        return (op, Measurement.FromNumbers(file, op, device));
     }
 
     private (LinearOperator, Measurement) Picture(string file)
     {
         var picture = InputImage.Decode(file);
-        var op = Operator(settings.TileOverlap is null ? ModelShape : TiledShape(picture));
+        var op = Operator(
+            network is null ? FreeShape(file, picture)
+            : settings.TileOverlap is null ? ModelShape
+            : TiledShape(picture)
+        );
         if (codec is not null)
             return (op, Latent(codec, picture, file, op));
         if (simulate)
         {
-            var truth = InputImage.ToTensor(picture, file, op.Image, reporter, network.Device);
+            var truth = InputImage.ToTensor(picture, file, op.Image, reporter, device);
             return (op, Measurement.Simulate(op, truth, settings.SigmaY, settings.Seed));
         }
         if (op.ViewShape is not { } shape)
             throw new ConfigurationException(
                 $"{file}: this degradation measures numbers, not an image; give its measurement as .npy, or --simulate to degrade a clean image"
             );
-        using var image = InputImage.ToTensor(picture, file, shape, reporter, network.Device);
+        using var image = InputImage.ToTensor(picture, file, shape, reporter, device);
         using var group = image.unsqueeze(1); // [1, 1, c, h, w]
         return (op, new(op.FromView(group, settings.SigmaY), null, Rounded: true));
     }
@@ -68,7 +81,7 @@ internal sealed class RestoreInputs(
                 $"{file}: is a picture, and the model measures latents; give a clean picture with --simulate, or the numbers of a measured latent as .npy"
             );
         var shape = new ImageShape(codec.Channels, op.Image.Height * codec.Factor, op.Image.Width * codec.Factor);
-        var truth = InputImage.ToTensor(picture, file, shape, reporter, network.Device);
+        var truth = InputImage.ToTensor(picture, file, shape, reporter, device);
         using var latent = codec.Encode(truth, [new RandomStream(settings.Seed, LatentPurpose)]);
         return Measurement.Simulate(op, latent, settings.SigmaY, settings.Seed) with { Truth = truth };
     }
@@ -79,11 +92,41 @@ internal sealed class RestoreInputs(
             return _operator;
         _operator?.Dispose();
         _operator = null; // should the next line fail
-        return _operator = degradation.Build(shape, 1, settings.Seed, network.Device);
+        return _operator = degradation.Build(shape, 1, settings.Seed, device);
     }
 
-    private ImageShape ModelShape =>
-        new(network.Configuration.Channels, network.Configuration.Resolution, network.Configuration.Resolution);
+    private ImageShape ModelShape => new(network!.Channels, network.Resolution, network.Resolution);
+
+    // That of a clean picture, or the smallest of which the degradation makes a picture of this size.
+    private ImageShape FreeShape(string file, RgbImage picture)
+    {
+        var own = new ImageShape(3, picture.Height, picture.Width);
+        if (simulate)
+            return own;
+        for (var factor = 1; factor <= MostReduction; factor++)
+        {
+            var shape = own with { Height = factor * own.Height, Width = factor * own.Width };
+            if (MeasuresPicture(shape, own))
+                return shape;
+        }
+        throw new ConfigurationException(
+            $"{file}: '{degradation.Text}' makes a picture of {own.Width}×{own.Height} of no image, up to {MostReduction} times as large; --simulate degrades a clean image"
+        );
+    }
+
+    // Whatever measures no picture takes none: that is said where it is read.
+    private bool MeasuresPicture(ImageShape shape, ImageShape picture)
+    {
+        try
+        {
+            using var op = degradation.Build(shape, 1, settings.Seed, device);
+            return op.ViewShape is not { } view || (view.Height, view.Width) == (picture.Height, picture.Width);
+        }
+        catch (ConfigurationException)
+        {
+            return false; // for example a stride that does not divide this size
+        }
+    }
 
     // The size of the image that the picture shows or was measured from; at least a tile, and in whole blocks of the degradation.
     private ImageShape TiledShape(RgbImage picture)

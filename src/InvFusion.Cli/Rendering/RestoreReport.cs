@@ -13,7 +13,9 @@ internal sealed record RestoreReport
 
     /// <summary>Where the files are.</summary>
     public required string Folder { get; init; }
-    public required string Model { get; init; }
+
+    /// <summary>The model; absent where the method needs none.</summary>
+    public string? Model { get; init; }
 
     /// <summary>True where a zero-shot method ran on the unconditional side of a conditional model; else absent.</summary>
     public bool? UnconditionalSide { get; init; }

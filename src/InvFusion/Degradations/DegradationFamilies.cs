@@ -16,6 +16,7 @@ public static class DegradationFamilies
         ("gaussian", [], shared => new GaussianBlurFamily { Shared = shared }),
         ("disk", [], shared => new DiskBlurFamily { Shared = shared }),
         ("compressed", [], shared => new CompressedSensingFamily { Shared = shared }),
+        ("identity", [], shared => new IdentityFamily { Shared = shared }),
         ("none", ["NoDegradation"], shared => new NoDegradationFamily { Shared = shared }),
         ("random", ["RandomDegradation"], shared => shared ? Public() : Default()),
     ];

@@ -48,6 +48,7 @@ public sealed class DegradationSpec
     /// <exception cref="DataFormatException">A file that it names cannot be used.</exception>
     public LinearOperator Build(ImageShape image, int batch = 1, ulong seed = 0, Device? device = null)
     {
+        using var turn = TorchTurn.Take();
         using var scope = NewDisposeScope();
         LinearOperator? result = null;
         try
@@ -72,6 +73,12 @@ public sealed class DegradationSpec
         }
     }
 
+    /// <summary>The names of its degradations in the table, in the order in which they are applied.</summary>
+    internal IReadOnlyList<string> Names => [.. _parts.Select(p => p.Name)];
+
+    /// <summary>Whether a name is in the table.</summary>
+    internal static bool Knows(string name) => SpecTable.Find(name.Trim()) is not null;
+
     /// <inheritdoc/>
     public override string ToString() => Text;
 
@@ -85,7 +92,7 @@ public sealed class DegradationSpec
                 $"degradation '{whole}': '{name}' is unknown, choose from {string.Join(", ", SpecTable.Names)}"
             );
         var arguments = new SpecArguments(text, colon < 0 ? "" : text[(colon + 1)..].Trim(), entry.Keys);
-        return new Part(text, arguments.Seed(), entry.Parse(arguments), entry.WindowStep?.Invoke(arguments), arguments.Files);
+        return new Part(text, entry.Name, arguments.Seed(), entry.Parse(arguments), entry.WindowStep?.Invoke(arguments), arguments.Files);
     }
 
     // At every + that a known name follows: a file name may hold others.
@@ -106,6 +113,7 @@ public sealed class DegradationSpec
 
     private sealed record Part(
         string Text,
+        string Name,
         ulong? Seed,
         Func<SpecRequest, LinearOperator> Build,
         int? WindowStep,

@@ -68,6 +68,7 @@ public abstract class LinearOperator : IDisposable
     public virtual Tensor LinearEstimate(Tensor measurements, int steps, Tensor? sigmaY = null)
     {
         RequireMeasurements(measurements);
+        using var turn = TorchTurn.Take();
         using var scope = NewDisposeScope();
         using var noGrad = no_grad();
         using var pause = CollectionPause.Begin();
@@ -225,9 +226,13 @@ public abstract class LinearOperator : IDisposable
     /// <summary>A picture <c>[B, 1 or 3, h, w]</c> in [0, 1] that shows what the operator does (its mask or kernel), or null when there is none.</summary>
     public virtual Tensor? Picture() => null;
 
+    /// <summary>Whether the operator's tensors are released.</summary>
+    internal bool IsDisposed { get; private set; }
+
     /// <inheritdoc/>
     public void Dispose()
     {
+        IsDisposed = true;
         Dispose(disposing: true);
         GC.SuppressFinalize(this);
     }
@@ -253,9 +258,11 @@ public abstract class LinearOperator : IDisposable
     }
 
     /// <summary>Refuses images of another layout than <c>[B, k, C, H, W]</c>: a wrong one would be mixed up silently.</summary>
+    /// <exception cref="ObjectDisposedException">The operator or the tensor is disposed.</exception>
     protected void RequireImages(Tensor images)
     {
         ArgumentNullException.ThrowIfNull(images);
+        RequireAlive(images, nameof(images));
         var s = images.shape;
         var fits =
             s.Length == 5 && (s[0] == BatchSize || BatchSize == 1) && s[2] == Image.Channels && s[3] == Image.Height && s[4] == Image.Width;
@@ -266,14 +273,22 @@ public abstract class LinearOperator : IDisposable
     }
 
     /// <summary>Refuses measurements of another layout than <c>[B, k, O]</c>.</summary>
+    /// <exception cref="ObjectDisposedException">The operator or the tensor is disposed.</exception>
     protected void RequireMeasurements(Tensor measurements)
     {
         ArgumentNullException.ThrowIfNull(measurements);
+        RequireAlive(measurements, nameof(measurements));
         var s = measurements.shape;
         if (s.Length != 3 || (s[0] != BatchSize && BatchSize != 1) || s[2] != MeasurementLength)
             throw new ArgumentException(
                 $"{GetType().Name}: measurements are [{string.Join(", ", s)}], needed [{Batch}, k, {MeasurementLength}]"
             );
+    }
+
+    private void RequireAlive(Tensor given, string name)
+    {
+        ObjectDisposedException.ThrowIf(IsDisposed, this);
+        TensorMemory.RequireAlive(given, name);
     }
 
     private NotSupportedException NotLocal() =>

@@ -21,6 +21,7 @@ public static class MeasurementNoise
         ArgumentNullException.ThrowIfNull(measurements);
         if (sigmaY == 0)
             return measurements.clone();
+        using var turn = TorchTurn.Take();
         using var scope = NewDisposeScope();
         var normals = new float[measurements.NumberOfElements];
         var length = op.MeasurementLength;

@@ -2,7 +2,10 @@ using static TorchSharp.torch;
 
 namespace InvFusion.Degradations;
 
-/// <summary>Nothing is measured (one zero per channel): the unconditional case of a network that was trained with measurements.</summary>
+/// <summary>
+/// Nothing is measured (one zero per channel): the unconditional case of a network that was trained with measurements. The image itself is measured by
+/// <see cref="IdentityOperator"/>.
+/// </summary>
 /// <param name="image">Shape of one image.</param>
 public sealed class NoDegradation(ImageShape image) : LinearOperator(image, 1, image.Channels)
 {

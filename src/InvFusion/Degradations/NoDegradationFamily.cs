@@ -3,7 +3,7 @@ using static TorchSharp.torch;
 
 namespace InvFusion.Degradations;
 
-/// <summary>Nothing is measured.</summary>
+/// <summary>Nothing is measured: for the training of a network that shall draw images without a measurement too. The identity is <see cref="IdentityFamily"/>.</summary>
 public sealed class NoDegradationFamily : DegradationFamily
 {
     /// <inheritdoc/>

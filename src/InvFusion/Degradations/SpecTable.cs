@@ -26,6 +26,7 @@ internal static class SpecTable
         new("gray", [], a => Plain(a, "gray", r => new GrayscaleOperator(r.Image)), Local),
         new("compressed", ["keep", "seed"], Compressed),
         new("random", ["seed"], a => Plain(a, "random[:seed=N]", r => r.Draw(DegradationFamilies.Default()))),
+        new("identity", [], a => Plain(a, "identity", r => new IdentityOperator(r.Image)), Local),
         new("none", [], a => Plain(a, "none", r => new NoDegradation(r.Image)), Local),
     ];
 

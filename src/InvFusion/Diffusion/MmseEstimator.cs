@@ -17,6 +17,7 @@ public sealed class MmseEstimator : ISampler
         CancellationToken cancellation = default
     )
     {
+        using var turn = TorchTurn.Take(cancellation);
         using var noGrad = no_grad();
         using var scope = NewDisposeScope();
         using var pause = CollectionPause.Begin();

@@ -1,3 +1,4 @@
+using InvFusion.Runtime;
 using static TorchSharp.torch;
 
 namespace InvFusion.Diffusion;
@@ -16,6 +17,7 @@ public sealed class NppcEstimator : ISampler
     {
         if (denoiser is not IDirectionDenoiser { Directions: > 0 } source)
             throw new ConfigurationException("the sampler nppc needs a network with directions: take mmse or edm for this one");
+        using var turn = TorchTurn.Take(cancellation);
         using var noGrad = no_grad();
         using var scope = NewDisposeScope();
         var (kept, channels) = (new KeepDirections(source), request.Image.Channels);

@@ -19,6 +19,12 @@ public sealed record SamplerKind(
     /// <summary>Evaluations of the denoiser from the number of steps; one each, unless the table says otherwise.</summary>
     public Func<int, int> Evaluations { get; init; } = steps => steps;
 
+    /// <summary>Whether it asks the denoiser at all; what does not, restores without a network.</summary>
+    public bool NeedsNetwork { get; init; } = true;
+
+    /// <summary>Whether it restores with an unconditional denoiser and meets H and y itself.</summary>
+    public bool ZeroShot => !Conditional && NeedsNetwork;
+
     /// <summary>Whether the denoiser must be an <see cref="IDirectionDenoiser"/>.</summary>
     public bool NeedsDirections { get; init; }
 

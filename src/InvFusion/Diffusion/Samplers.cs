@@ -57,6 +57,11 @@ public static class Samplers
         {
             NeedsDirections = true,
         },
+        new("linear", "the best linear estimate, without a network", 1, Conditional: false, [], _ => new LinearEstimateSampler())
+        {
+            NeedsNetwork = false,
+            Evaluations = _ => 0,
+        },
         new("ddrm", "denoising diffusion restoration", 25, false, EtaOptions, o => new DdrmSampler(ZeroShot(o, DdrmSampler.Defaults))),
         new("ddnm", "null-space projection", 100, false, EtaOptions, o => new DdnmSampler(ZeroShot(o, DdnmSampler.Defaults))),
         new("pigdm", "pseudo-inverse guidance", 100, false, EtaOptions, o => new PigdmSampler(ZeroShot(o, PigdmSampler.Defaults)))

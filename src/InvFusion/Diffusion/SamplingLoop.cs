@@ -12,6 +12,7 @@ internal static class SamplingLoop
     /// <summary>Starts with σ_max·n, or with what <paramref name="start"/> makes of it, and takes every step without autograd.</summary>
     public static SamplingResult Walk(StepOptions options, SamplingRun run, StepFunction step, Func<Tensor, double, Tensor>? start = null)
     {
+        using var turn = TorchTurn.Take(run.Cancellation);
         using var noGrad = no_grad();
         using var scope = NewDisposeScope();
         using var pause = CollectionPause.Begin();

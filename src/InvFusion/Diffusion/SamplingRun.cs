@@ -12,9 +12,12 @@ internal sealed class SamplingRun(
     CancellationToken cancellation
 )
 {
-    private readonly SampleFailure?[] _failures = new SampleFailure?[request.Noise.BatchSize];
+    private readonly SampleFailure?[] _failures = new SampleFailure?[Batch(request)];
     private int _evaluations;
     private double _lastSigma;
+
+    /// <summary>Ends the run.</summary>
+    public CancellationToken Cancellation => cancellation;
 
     /// <summary>The step that is running, from 1.</summary>
     public int Step { get; set; }
@@ -72,6 +75,23 @@ internal sealed class SamplingRun(
             return new SamplingResult(images, _failures, _evaluations);
         images.Dispose();
         return new SamplingResult(result.MoveToOuterDisposeScope(), _failures, _evaluations);
+    }
+
+    // B, of a request that can be served.
+    private static int Batch(SamplingRequest request)
+    {
+        var batch = request.Noise.BatchSize;
+        if (batch < 1)
+            throw new ArgumentException("the request is for no samples: give the noise at least one seed");
+        if (request.Problem is { } problem)
+        {
+            InverseProblem.Check(problem.Operator, problem.Measurements, batch);
+            if (problem.Operator.Image != request.Image)
+                throw new ArgumentException(
+                    $"the operator is made for {problem.Operator.Image} images, the request is for {request.Image}"
+                );
+        }
+        return batch;
     }
 
     // Notes samples that are not finite, and overwrites every failed one.

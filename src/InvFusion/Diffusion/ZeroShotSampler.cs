@@ -1,3 +1,4 @@
+using InvFusion.Runtime;
 using static TorchSharp.torch;
 
 namespace InvFusion.Diffusion;
@@ -27,9 +28,10 @@ public abstract class ZeroShotSampler : ISampler
         CancellationToken cancellation = default
     )
     {
+        using var turn = TorchTurn.Take(cancellation);
         using var scope = NewDisposeScope();
-        var model = new MeasurementModel(_name, request, Options.Variant);
         var run = new SamplingRun(denoiser, request, Options.Steps, progress, cancellation);
+        var model = new MeasurementModel(_name, request, Options.Variant);
         var result = SamplingLoop.Walk(Options, run, Steps(model), (noise, sigma) => Start(model, noise, sigma));
         result.Images.MoveToOuterDisposeScope();
         return result;

@@ -2,6 +2,7 @@ using System.Runtime.InteropServices;
 using InvFusion.Formats;
 using InvFusion.Formats.Safetensors;
 using InvFusion.Modules;
+using InvFusion.Runtime;
 using static TorchSharp.torch;
 
 namespace InvFusion.Models;
@@ -15,6 +16,12 @@ public static class NetworkFile
     /// <summary>Metadata key of the degradations that the network was trained with.</summary>
     public const string DegradationsKey = "invfusion.degradations";
 
+    /// <summary>Metadata key of the lowest and highest σ_y that the network was trained with, as <see cref="TrainedWith.NoiseText"/> writes it.</summary>
+    public const string NoiseKey = "invfusion.noise";
+
+    /// <summary>Metadata key of the loss that the network was trained with.</summary>
+    public const string LossKey = "invfusion.loss";
+
     /// <summary>Metadata key of the noise schedules that are fitted to the network (JSON, see <see cref="ModelSchedules"/>).</summary>
     public const string SchedulesKey = "invfusion.schedules";
 
@@ -22,11 +29,14 @@ public static class NetworkFile
     /// <exception cref="DataFormatException">The file is damaged or is not a network of this kind; the message names the file and tensor.</exception>
     public static PreconditionedNetwork Load(string path)
     {
+        using var turn = TorchTurn.Take();
         using var file = SafetensorsFile.Open(path);
         var configuration = ReadConfiguration(file, path);
         var schedules = ReadSchedules(file, path);
+        var trained = TrainedWith.Read(file.Metadata, configuration, path);
         var loaded = Parameters.Loaded(() => new PreconditionedNetwork(configuration), network => CopyInto(network, file, path));
         loaded.Schedules = schedules;
+        loaded.Trained = trained;
         return loaded;
     }
 
@@ -68,14 +78,6 @@ public static class NetworkFile
                 $"{path}: has no '{ConfigurationKey}' in its metadata, so it is not a network of this program; 'model convert' makes one"
             );
         return NetworkConfiguration.FromJson(json, path);
-    }
-
-    /// <summary>The degradations that the network of a file was trained with, separated by commas; null where the file does not say.</summary>
-    /// <exception cref="DataFormatException">The file cannot be read.</exception>
-    public static string? TrainedDegradations(string path)
-    {
-        using var file = SafetensorsFile.Open(path);
-        return file.Metadata.GetValueOrDefault(DegradationsKey);
     }
 
     /// <summary>Builds a network whose weights are still unset.</summary>

@@ -1,5 +1,7 @@
 using InvFusion.Degradations;
+using InvFusion.Diffusion;
 using InvFusion.Modules;
+using InvFusion.Runtime;
 using TorchSharp.Utils;
 using static TorchSharp.torch;
 
@@ -20,6 +22,7 @@ public sealed class PreconditionedNetwork : nn.Module
     private readonly Modules.Linear _logvarLinear;
 
     private CosinePrior? _prior;
+    private bool _disposed;
 
     /// <summary>Builds a network with freshly drawn weights (from torch's global generator).</summary>
     /// <exception cref="ConfigurationException">The configuration is not valid.</exception>
@@ -46,6 +49,9 @@ public sealed class PreconditionedNetwork : nn.Module
     /// <summary>Noise schedules that are fitted to the network; those of its file once it is loaded.</summary>
     public ModelSchedules Schedules { get; set; } = ModelSchedules.None;
 
+    /// <summary>What the network was trained with, as its file says; nothing is known of a network that was not loaded.</summary>
+    public TrainedWith Trained { get; set; } = TrainedWith.Unknown;
+
     /// <summary>Computes layers anew on the way back of the next pass; null keeps their activations.</summary>
     public LayerCheckpoints? Checkpoints { get; set; }
 
@@ -54,6 +60,7 @@ public sealed class PreconditionedNetwork : nn.Module
     /// <param name="image">Shape of one image.</param>
     public Tensor OutputVariance(Tensor sigma, ImageShape image)
     {
+        using var turn = TorchTurn.Take();
         using var scope = NewDisposeScope();
         var variance = sigma.to_type(ScalarType.Float32).square().view(-1, 1, 1, 1);
         var data = Configuration.SigmaData * Configuration.SigmaData;
@@ -65,11 +72,14 @@ public sealed class PreconditionedNetwork : nn.Module
 
     /// <summary>The denoised image, and behind it the raw direction images of an NPPC network.</summary>
     /// <param name="x">Noisy images, <c>[B, C, H, W]</c> float32.</param>
-    /// <param name="sigma">Noise level, <c>[B]</c> or <c>[1]</c> float32, in units of the images.</param>
+    /// <param name="sigma">Noise level, <c>[B]</c> or <c>[1]</c> float32, in units of the images; above 0 (looked at on the CPU alone: a GPU would have to wait).</param>
     /// <param name="conditioning">What is known beside the image.</param>
     /// <returns><c>[B, (1+K)·C, H, W]</c> float32.</returns>
+    /// <exception cref="ArgumentException">A shape or value does not fit, or y comes without H or H without y; the message says what is needed.</exception>
+    /// <exception cref="ObjectDisposedException">The network, the operator or a tensor is disposed; the message names it.</exception>
     public Tensor Denoise(Tensor x, Tensor sigma, Conditioning conditioning)
     {
+        using var turn = TorchTurn.Take();
         CheckInputs(x, sigma, conditioning);
         using var scope = NewDisposeScope();
         var data = Configuration.SigmaData;
@@ -125,6 +135,8 @@ public sealed class PreconditionedNetwork : nn.Module
             || conditioning is not { Operator: { } op, Measurements: { } y }
         )
             return null;
+        RequireAlive();
+        using var turn = TorchTurn.Take();
         var steps = Configuration.LinearEstimateSteps;
         using var image = steps > 0 ? op.LinearEstimate(y, steps, conditioning.NoiseLevel) : op.PseudoInverse(y); // [B, 1, C, H, W]
         return image.squeeze(1);
@@ -183,26 +195,38 @@ public sealed class PreconditionedNetwork : nn.Module
     protected override void Dispose(bool disposing)
     {
         if (disposing)
+        {
+            _disposed = true;
             _prior?.Dispose();
+        }
         base.Dispose(disposing);
     }
+
+    /// <summary>Refuses to work without weights.</summary>
+    /// <exception cref="ObjectDisposedException">The network is disposed.</exception>
+    internal void RequireAlive() => ObjectDisposedException.ThrowIf(_disposed, this);
 
     // libtorch would name neither the input nor what fits, or broadcast in silence.
     private void CheckInputs(Tensor x, Tensor sigma, Conditioning c)
     {
+        RequireAlive();
+        TensorMemory.RequireAlive(x, nameof(x));
+        TensorMemory.RequireAlive(sigma, nameof(sigma));
         var n = Configuration;
         var coarsest = n.PatchAt(n.Levels.Count - 1);
         Require(
-            x.dim() == 4 && x.shape[1] == n.Channels && x.shape[2] % coarsest == 0 && x.shape[3] % coarsest == 0,
+            x.dim() == 4 && x.shape[0] > 0 && x.shape[1] == n.Channels && x.shape[2] % coarsest == 0 && x.shape[3] % coarsest == 0,
             x,
-            $"the network takes [B, {n.Channels}, H, W] with sides that are multiples of {coarsest}"
+            $"the network takes [B, {n.Channels}, H, W] with B of at least 1 and sides that are multiples of {coarsest}"
         );
         var (batch, height, width) = (x.shape[0], x.shape[2], x.shape[3]);
         Require(sigma.dim() <= 1 && (sigma.NumberOfElements == batch || sigma.NumberOfElements == 1), sigma, $"σ must be [{batch}] or [1]");
+        RequirePositive(sigma);
         if (c.Operator is { Image: var image })
             Require(image == new ImageShape(n.Channels, (int)height, (int)width), x, $"the operator is made for {image} images");
+        InverseProblem.Check(c.Operator, c.Measurements, batch);
         if (c.Measurements is { } y)
-            Require(y.dim() == 3 && y.shape[0] == batch && y.shape[1] == 1, y, $"measurements must be [{batch}, 1, O]");
+            Require(y.shape[0] == batch, y, $"measurements must be [{batch}, 1, O]");
         if (c.ClassLabels is { } labels)
             Require(labels.dim() == 1 && labels.shape[0] == batch, labels, $"class labels must be [{batch}]");
         if (c.NoiseLevel is { } level)
@@ -218,6 +242,19 @@ public sealed class PreconditionedNetwork : nn.Module
         {
             if (!fits)
                 throw new ArgumentException($"{needed}, not [{string.Join(", ", given.shape)}]");
+        }
+
+        // ln σ is an input: of 0 it would make NaN of everything, in silence.
+        static void RequirePositive(Tensor sigma)
+        {
+            if (sigma.device_type != TorchSharp.DeviceType.CPU)
+                return;
+            using var levels = sigma.detach().to_type(ScalarType.Float64);
+            foreach (var level in TensorMemory.Numbers<double>(levels))
+                if (!(level > 0 && double.IsFinite(level)))
+                    throw new ArgumentException(
+                        $"σ is {level}: a noise level must be above 0 and finite; at 0 the image itself is the answer"
+                    );
         }
     }
 }

@@ -1,4 +1,5 @@
 using InvFusion.Degradations;
+using InvFusion.Runtime;
 using static TorchSharp.torch;
 
 namespace InvFusion.Restoration;
@@ -22,6 +23,7 @@ public static class MeasurementProjection
     /// <returns><c>[B, C, H, W]</c>.</returns>
     public static Tensor Apply(LinearOperator op, Tensor images, Tensor measurements, bool rounded = false)
     {
+        using var turn = TorchTurn.Take();
         using var noGrad = no_grad();
         using var scope = NewDisposeScope();
         var exact = op.Exact;

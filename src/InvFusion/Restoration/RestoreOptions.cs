@@ -38,7 +38,7 @@ public sealed record RestoreOptions
 
     /// <summary>
     /// Restores a picture that is larger than the model's in tiles of the model's size, which overlap by at least this many pixels; the operator must be local
-    /// (<see cref="LinearOperator.WindowStep"/>). Null gives the network the whole picture.
+    /// (<see cref="LinearOperator.WindowStep"/>). Null gives the network the whole picture, and so does a method without a network.
     /// </summary>
     public int? TileOverlap { get; init; }
 
@@ -66,6 +66,8 @@ public sealed record RestoreOptions
             throw new ConfigurationException($"--cfg {weight}: must be a finite number");
         if (Guidance is not null && Samplers.Find(Method).NeedsDirections)
             throw new ConfigurationException($"--cfg: {Method} has no guidance; leave it out or use mmse or edm");
+        if ((Guidance is not null || Class is not null) && !Samplers.Find(Method).NeedsNetwork)
+            throw new ConfigurationException($"--{(Class is null ? "cfg" : "class")}: {Method} uses no network; leave it out");
         if (GuidanceInterval is not null && Guidance is null)
             throw new ConfigurationException("--cfg-interval: needs --cfg, the weight of the guidance");
     }

@@ -8,7 +8,8 @@ using static TorchSharp.torch;
 namespace InvFusion.Restoration;
 
 /// <summary>Restores images with one network: posterior samples, their mean and their spread. Does not own the networks.</summary>
-/// <param name="network">The network.</param>
+/// <remarks>Any number of threads may use one restorer, or restorers of one network: a restoration waits for that of another thread (<see cref="TorchTurn"/>).</remarks>
+/// <param name="network">The network; null for methods that need none (linear).</param>
 /// <param name="guide">
 /// A weaker network of the same size that guides (<see cref="RestoreOptions.Guidance"/>), always without a class; null guides with the network itself.
 /// </param>
@@ -22,10 +23,10 @@ namespace InvFusion.Restoration;
 /// // restored.Samples [8, C, H, W], restored.Mean, restored.Spread
 /// </code>
 /// </example>
-public sealed class Restorer(PreconditionedNetwork network, PreconditionedNetwork? guide = null)
+public sealed class Restorer(PreconditionedNetwork? network, PreconditionedNetwork? guide = null)
 {
-    /// <summary>The configuration of the network.</summary>
-    public NetworkConfiguration Network => network.Configuration;
+    /// <summary>The configuration of the network; null without one.</summary>
+    public NetworkConfiguration? Network => network?.Configuration;
 
     /// <summary>Decodes what a network of latents gives; not owned. Null leaves latents as they are.</summary>
     public LatentCodec? Codec { get; init; }
@@ -43,6 +44,9 @@ public sealed class Restorer(PreconditionedNetwork network, PreconditionedNetwor
     /// <param name="progress">Told after every evaluation.</param>
     /// <param name="cancellation">Ends the work; samples that are finished are kept.</param>
     /// <exception cref="ConfigurationException">An option is wrong or does not fit the network.</exception>
+    /// <exception cref="ArgumentException">H and y do not belong together, are for several images, or y is not real; the message says what is needed.</exception>
+    /// <exception cref="ObjectDisposedException">A network, H or y is disposed; the message names it.</exception>
+    /// <exception cref="OperationCanceledException">Cancelled before a sample was finished.</exception>
     public RestoredImage Restore(
         LinearOperator? op,
         Tensor? measurement,
@@ -51,16 +55,16 @@ public sealed class Restorer(PreconditionedNetwork network, PreconditionedNetwor
         CancellationToken cancellation = default
     )
     {
+        ArgumentNullException.ThrowIfNull(options);
+        using var turn = TorchTurn.Take(cancellation);
         options.Validate();
-        var denoisers = new RestoreDenoiser(network, guide, options);
-        denoisers.Check();
-        if (op is not null && measurement is not null)
-            MethodFit.Require("the model", network.Configuration, options.Method);
+        RequireFitting(op, measurement, options);
+        var denoisers = network is null ? null : new RestoreDenoiser(network, guide, options);
+        denoisers?.Check();
         using var noGrad = no_grad();
         using var scope = NewDisposeScope();
         using var pause = CollectionPause.Begin();
-        var side = network.Configuration.Resolution;
-        var image = op?.Image ?? new ImageShape(network.Configuration.Channels, side, side);
+        var image = op?.Image ?? ImageOf(network!.Configuration);
         var layout = Layout(op, image, options);
         var parts = layout.Windows.Select(w => new RestorePart(op, measurement, image, w)).ToArray();
         try
@@ -97,6 +101,31 @@ public sealed class Restorer(PreconditionedNetwork network, PreconditionedNetwor
         }
     }
 
+    private void RequireFitting(LinearOperator? op, Tensor? measurement, RestoreOptions options)
+    {
+        network?.RequireAlive();
+        guide?.RequireAlive();
+        InverseProblem.Check(op, measurement, batch: 1);
+        var kind = Samplers.Find(options.Method);
+        if (network is null)
+        {
+            if (kind.NeedsNetwork)
+                throw new ConfigurationException($"--method {kind.Name}: needs a network; only linear restores without");
+            if (op is null)
+                throw new ConfigurationException(
+                    $"--method {kind.Name}: needs a measurement; without a network there is nothing else to go by"
+                );
+            return;
+        }
+        if (measurement is null)
+            return;
+        MethodFit.Require("the model", network.Configuration, options.Method);
+        if (measurement.device_type != network.Device.type)
+            throw new ArgumentException($"the measurement is on {measurement.device}, the network on {network.Device}: move one of them");
+    }
+
+    private static ImageShape ImageOf(NetworkConfiguration network) => new(network.Channels, network.Resolution, network.Resolution);
+
     private Tensor Shown(Tensor one) => (Codec?.Decode(one) ?? one)[0];
 
     // Of latents: what a standard deviation along each changes in the picture.
@@ -111,9 +140,9 @@ public sealed class Restorer(PreconditionedNetwork network, PreconditionedNetwor
 
     private TileLayout Layout(LinearOperator? op, ImageShape image, RestoreOptions options)
     {
-        if (op is null || options.TileOverlap is not { } overlap)
+        if (op is null || options.TileOverlap is not { } overlap || !Samplers.Find(options.Method).NeedsNetwork)
             return TileLayout.Whole(image);
-        if (network.Configuration.Latents is not null)
+        if (network!.Configuration.Latents is not null)
             throw new ConfigurationException("--tiles: a network of latents restores whole pictures of its own size; leave --tiles out");
         var step = op.WindowStep ?? throw new ConfigurationException($"--tiles: {op.GetType().Name} is not local; restore without tiles");
         return new TileLayout(image, network.Configuration.Resolution, overlap, step);
@@ -123,14 +152,16 @@ public sealed class Restorer(PreconditionedNetwork network, PreconditionedNetwor
     private DrawnBatches Draw(
         RestorePart[] parts,
         TileLayout layout,
-        RestoreDenoiser denoisers,
+        RestoreDenoiser? denoisers,
         RestoreOptions options,
         IProgress<RestoreProgress>? progress,
         CancellationToken cancellation
     )
     {
         var drawn = new DrawnBatches();
-        var together = options.BatchSize ?? BatchChoice.Of(network.Configuration, network.Device, Samplers.Find(options.Method));
+        var kind = Samplers.Find(options.Method);
+        var together =
+            options.BatchSize ?? (kind.NeedsNetwork ? BatchChoice.Of(network!.Configuration, network.Device, kind) : options.Drawn);
         var told = progress is null ? null : new EvaluationCount(progress, options, parts.Length);
         try
         {
@@ -163,23 +194,24 @@ public sealed class Restorer(PreconditionedNetwork network, PreconditionedNetwor
     private SamplingResult Sample(
         RestorePart part,
         int[] batch,
-        RestoreDenoiser denoisers,
+        RestoreDenoiser? denoisers,
         RestoreOptions options,
         EvaluationCount? told,
         CancellationToken cancellation
     )
     {
         var (op, y) = (part.Operator, part.Measurement);
-        var measured = op is not null && y is not null;
-        var known = measured && Samplers.Find(options.Method).Conditional;
+        var kind = Samplers.Find(options.Method);
+        var known = op is not null && kind.Conditional;
         var denoiser =
-            measured && UnconditionalSide.Serves(network.Configuration, options.Method)
-                ? denoisers.CreateUnconditional(part.Image, batch.Length)
-                : denoisers.Create(known ? op : null, known ? y : null, batch.Length);
+            !kind.NeedsNetwork ? NoDenoiser.Instance
+            : op is not null && UnconditionalSide.Serves(network!.Configuration, options.Method)
+                ? denoisers!.CreateUnconditional(part.Image, batch.Length)
+            : denoisers!.Create(known ? op : null, known ? y : null, batch.Length);
         var request = new SamplingRequest
         {
             Image = part.Image,
-            Noise = part.Noise([.. batch.Select(i => options.Seed + (ulong)i)], batch[0], network.Device),
+            Noise = part.Noise([.. batch.Select(i => options.Seed + (ulong)i)], batch[0], y?.device ?? network!.Device),
             Problem = op is null || y is null ? null : new(op, y, options.SigmaY),
         };
         var guided = denoiser as GuidedDenoiser;
@@ -189,6 +221,14 @@ public sealed class Restorer(PreconditionedNetwork network, PreconditionedNetwor
         told?.End(result.Evaluations, evaluations);
         part.Evaluations += evaluations;
         return result;
+    }
+
+    // Stands where a method asks for none.
+    private sealed class NoDenoiser : IDenoiser
+    {
+        public static NoDenoiser Instance { get; } = new();
+
+        public Tensor Denoise(Tensor x, Tensor sigma) => throw new InvalidOperationException("this method is said to need no network");
     }
 
     private static Tensor GoodSamples(Tensor samples, List<SampleFailure> failures)

@@ -11,9 +11,6 @@ namespace InvFusion.Restoration;
 /// </summary>
 public static class UnconditionalSide
 {
-    // Families that hold H = none.
-    private static readonly string[] Families = ["none", "random"];
-
     /// <summary>Whether a network serves a method by its unconditional side: a zero-shot method on a conditional network.</summary>
     /// <param name="network">Its configuration.</param>
     /// <param name="method">Name of the sampler.</param>
@@ -21,20 +18,26 @@ public static class UnconditionalSide
     public static bool Serves(NetworkConfiguration network, string method)
     {
         ArgumentNullException.ThrowIfNull(network);
-        return network.Kind != NetworkKind.Unconditional && !Samplers.Find(method).Conditional;
+        return network.Kind != NetworkKind.Unconditional && Samplers.Find(method).ZeroShot;
     }
 
     /// <summary>What tables call this side of a model.</summary>
     public static string Named(string model) => $"{model} (unconditional side)";
 
-    /// <summary>Why the side of a model may be no prior, in one line; null where it was trained with H = none, or where that is not known.</summary>
+    /// <summary>Why the side of a model is no trained prior, in one line; null where it is, or where that is not known.</summary>
     /// <param name="model">What the line calls the model.</param>
-    /// <param name="degradations">What it was trained with (<see cref="NetworkFile.TrainedDegradations"/>); null where the file does not say.</param>
-    public static string? Warning(string model, string? degradations) =>
-        degradations is null || degradations.Split(',').Any(d => Families.Contains(DegradationFamilies.Resolve(d)))
-            ? null
-            : $"{model}: was trained with the degradations {degradations}, not with 'none', so its unconditional side is not a trained prior; "
-                + "use a model trained with 'none' or 'random', or an unconditional one such as the shipped faces64-unconditional";
+    /// <param name="trained">What it was trained with.</param>
+    public static string? Warning(string model, TrainedWith trained)
+    {
+        ArgumentNullException.ThrowIfNull(trained);
+        if (trained.HasPrior)
+            return null;
+        var reason = trained.OnlyMethod is { } only
+            ? $"was trained for {only} alone, at one noise level"
+            : $"was trained with the degradations {string.Join(",", trained.Degradations!)}, not with 'none'";
+        return $"{model}: {reason}, so its unconditional side is not a trained prior; "
+            + "use a model trained with 'none' or 'random', or an unconditional one such as the shipped faces64-unconditional";
+    }
 
     /// <summary>
     /// What the network is given in place of the measurement: H = none, y = 0, σ_y = 0, as in training. The sampler itself gets the true H and y. The tensor belongs

@@ -27,6 +27,14 @@ internal static unsafe partial class TensorMemory
         return new ReadOnlySpan<T>((void*)rows.Address, checked((int)tensor.NumberOfElements)).ToArray();
     }
 
+    /// <summary>Refuses a tensor that is disposed, by its name: libtorch would speak of an empty handle, or end the process.</summary>
+    /// <exception cref="ObjectDisposedException">It is disposed.</exception>
+    public static void RequireAlive(Tensor tensor, string name)
+    {
+        if (tensor.IsInvalid)
+            throw new ObjectDisposedException(name, "the tensor is disposed: its values are gone");
+    }
+
     /// <summary>Whether all its numbers are finite.</summary>
     public static bool AllFinite(Tensor tensor)
     {

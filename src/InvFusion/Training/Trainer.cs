@@ -212,8 +212,9 @@ public sealed class Trainer : IDisposable
     {
         using var scope = NewDisposeScope();
         var state = _network.named_buffers().Select(b => KeyValuePair.Create(b.name, b.buffer)).Concat(_parameters.Named(weights));
-        metadata["invfusion.loss"] = _options.Loss.Kind.ToString();
+        metadata[NetworkFile.LossKey] = _options.Loss.Kind.ToString();
         metadata[NetworkFile.DegradationsKey] = string.Join(",", _options.Degradations);
+        metadata[NetworkFile.NoiseKey] = TrainedWith.NoiseText(_options.SigmaY, _options.SigmaYMax ?? _options.SigmaY);
         NetworkFile.Save(path, _options.Network, state, metadata: metadata);
     }
 

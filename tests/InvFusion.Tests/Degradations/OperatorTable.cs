@@ -30,6 +30,7 @@ internal static class OperatorTable
         ("a mask per channel", () => new MaskOperator(new(3, 8, 8), Close.Normals(4, 2, 3, 8, 8))),
         ("single pixels", () => Build("pixels", new(3, 9, 12), 2)),
         ("rows", () => Build("rows", new(3, 12, 7), 2)),
+        ("identity", () => Build("identity", new(3, 8, 6), 2)),
         ("none", () => Build("none", new(3, 8, 8), 2)),
         ("small image, bicubic", () => Build("sr:4", new(3, 16, 24), 2)),
         ("small image, box", () => Build("sr:3,method=box", new(1, 12, 9), 2)),

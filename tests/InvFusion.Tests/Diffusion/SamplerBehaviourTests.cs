@@ -8,7 +8,7 @@ namespace InvFusion.Tests.Diffusion;
 [Collection(TorchTests.Collection)]
 public sealed class SamplerBehaviourTests
 {
-    public static TheoryData<string> Names => [.. Samplers.All.Select(s => s.Name)];
+    public static TheoryData<string> Names => [.. Samplers.All.Where(s => s.NeedsNetwork).Select(s => s.Name)];
 
     [Theory]
     [MemberData(nameof(Names))]
@@ -96,11 +96,13 @@ public sealed class SamplerBehaviourTests
 
     public static TheoryData<string, SamplerVariant?> Variants =>
         [
-            .. Samplers.All.SelectMany(s =>
-                (s.OptionNames.Contains("variant") ? Enum.GetValues<SamplerVariant>().Cast<SamplerVariant?>() : [null]).Select(
-                    v => new TheoryDataRow<string, SamplerVariant?>(s.Name, v)
-                )
-            ),
+            .. Samplers
+                .All.Where(s => s.NeedsNetwork)
+                .SelectMany(s =>
+                    (s.OptionNames.Contains("variant") ? Enum.GetValues<SamplerVariant>().Cast<SamplerVariant?>() : [null]).Select(
+                        v => new TheoryDataRow<string, SamplerVariant?>(s.Name, v)
+                    )
+                ),
         ];
 
     [Fact]

@@ -8,7 +8,7 @@ namespace InvFusion.Tests.Diffusion;
 [Collection(TorchTests.Collection)]
 public sealed class ZeroShotTests
 {
-    public static TheoryData<string> Names => [.. Samplers.All.Where(s => !s.Conditional).Select(s => s.Name)];
+    public static TheoryData<string> Names => [.. Samplers.All.Where(s => s.ZeroShot).Select(s => s.Name)];
 
     [Theory]
     [MemberData(nameof(Names))]

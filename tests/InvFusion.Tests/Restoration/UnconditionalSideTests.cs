@@ -109,9 +109,20 @@ public sealed class UnconditionalSideTests
     [InlineData(null, false)]
     public void A_model_that_never_saw_H_none_is_warned_of(string? degradations, bool warned)
     {
-        var warning = UnconditionalSide.Warning("model", degradations);
+        var metadata = new Dictionary<string, string>();
+        if (degradations is not null)
+            metadata[NetworkFile.DegradationsKey] = degradations;
+        var warning = UnconditionalSide.Warning("model", TrainedWith.Read(metadata, TestNetworks.Configuration, "model"));
         Assert.Equal(warned, warning is not null);
         if (warned)
             Assert.StartsWith($"model: was trained with the degradations {degradations}, not", warning, StringComparison.Ordinal);
     }
+
+    [Fact]
+    public void A_model_of_the_mean_alone_is_warned_of() =>
+        Assert.StartsWith(
+            "model: was trained for mmse alone",
+            UnconditionalSide.Warning("model", new TrainedWith { Degradations = ["none"], OnlyMethod = "mmse" }),
+            StringComparison.Ordinal
+        );
 }
