@@ -161,6 +161,23 @@ for mpi in openmpi mpich; do
     echo "compare, 3 ranks of $mpi: $(grep -c '"mean"' "$work/compare-$mpi.values") estimates equal to the last digit"
 done
 
+# Ranks that were started differently would put together a mixture that belongs to neither.
+differing() { # name of what differs, arguments of rank 0, of rank 1
+    local mpi status=0
+    for mpi in openmpi mpich; do
+        status=0
+        # shellcheck disable=SC2086
+        timeout -k 10 300 "mpirun.$mpi" -n 1 "${program[@]}" $2 : -n 1 "${program[@]}" $3 >"$work/differing.log" 2>&1 || status=$?
+        [[ $status != 0 && $status != 124 && $status != 137 ]] || fail "ranks of $mpi with another $1: exit code $status"
+        grep -q "the ranks differ in $1;" "$work/differing.log" || fail "ranks of $mpi with another $1: $(tail -3 "$work/differing.log")"
+    done
+    echo "ranks with another $1 are refused"
+}
+cp -r "$work/images" "$work/images-2" && cp "$work/images-2/1.bmp" "$work/images-2/2.bmp"
+options="--model $work/one-1/network-ema.safetensors --method mmse -d box --num 4 --batch 2 --threads 1 --quiet --out $work/differing"
+differing --seed "compare $work/images $options --seed 1" "compare $work/images $options --seed 2"
+differing data "compare $work/images $options" "compare $work/images-2 $options"
+
 echo "== metrics on several ranks"
 # More images than the vectors have numbers: the root of a singular covariance is rounding, and no two orders of summation agree on it.
 mkdir "$work/noise"

@@ -8,7 +8,7 @@ using InvFusion.Runtime;
 if (Environment.GetEnvironmentVariable("OMPI_COMM_WORLD_SIZE") is not null)
     Environment.SetEnvironmentVariable("TERM", "dumb"); // OpenMPI gives its ranks a terminal, and the lines of all would get its control codes
 
-Console.SetError(new ForgivingWriter(Console.Error));
+StandardStreams.Protect();
 
 // Beyond a limit of the shell on the size of files: an error of the write, which names the file, instead of the end of the process.
 const int FileSizeSignal = 25; // SIGXFSZ of Linux and macOS

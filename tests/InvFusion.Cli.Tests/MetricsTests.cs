@@ -1,9 +1,12 @@
 using System.Text.Json;
+using InvFusion.Cli.Commands;
 using InvFusion.Data;
 using InvFusion.Formats.Numpy;
 using InvFusion.Formats.Safetensors;
+using InvFusion.Imaging;
 using InvFusion.Metrics.Features;
 using InvFusion.Models;
+using InvFusion.Tests.Distributed;
 using InvFusion.Tests.Metrics;
 using InvFusion.Verification;
 using Xunit;
@@ -74,6 +77,45 @@ public sealed class MetricsTests(CliWorld world)
             Assert.Equal(File.ReadAllBytes(world.At($"not-killed/{file}")), File.ReadAllBytes(world.At($"killed/{file}")));
 
         (await world.Run($"{Long} --outdir killed --seed 5")).Expect(3).ExpectOneErrorLine("differs in seed|--outdir");
+    }
+
+    /// <summary>A mask, kernel or matrix is part of what is evaluated: with other content under the same name, scores of before are not adopted.</summary>
+    [Fact]
+    public async Task AnotherMaskUnderTheSameNameIsAnotherEvaluation()
+    {
+        const string Masked =
+            "metrics gen --net model.safetensors --data set.ifds -d mask:changing.png --steps 2 --precision fp32 --metrics psnr --num 2 -q --outdir changing";
+        File.Copy(world.At("mask.png"), world.At("changing.png"));
+        (await world.Run(Masked)).Expect(0);
+        var used = ResultManifest.Load(world.At("changing/metrics.manifest.json"));
+        Assert.Contains(used.Files, f => f == UsedFile.Of("degradation", world.At("mask.png")) with { Name = "changing.png" });
+        (await world.Run(Masked)).Expect(0);
+        var white = new RgbImage(CliWorld.Size, CliWorld.Size, 1);
+        white.Pixels.AsSpan().Fill(255);
+        world.Save("changing.png", white);
+        (await world.Run(Masked)).Expect(3).ExpectOneErrorLine("differs in degradationFiles|--outdir");
+    }
+
+    [Fact]
+    public void RanksThatWereStartedDifferentlyAreRefused()
+    {
+        var errors = new string?[3];
+        ThreadedRanks.Run(
+            3,
+            ranks =>
+            {
+                RankedWork.RequireAgreement(ranks, new() { ["seed"] = 3, ["data"] = "2 images" });
+                try
+                {
+                    RankedWork.RequireAgreement(ranks, new() { ["seed"] = ranks.Rank == 2 ? 4 : 3, ["data"] = "2 images" });
+                }
+                catch (ConfigurationException e)
+                {
+                    errors[ranks.Rank] = e.Message;
+                }
+            }
+        );
+        Assert.All(errors, e => Assert.StartsWith("the ranks differ in seed; ", e));
     }
 
     [Fact]

@@ -37,7 +37,7 @@ internal static class FetchWeightsCommand
                 var reporter = new Reporter(parsed.GetValue(options.Quiet));
                 var cache = new WeightCache([]);
                 reporter.Line($"{weights.Name}: {weights.Licence}");
-                using var client = new HttpClient { Timeout = Timeout.InfiniteTimeSpan }; // the download knows how long nothing may come
+                using var client = WeightDownload.CreateClient();
                 var files = new JsonArray();
                 foreach (var file in weights.Files)
                     files.Add(await Fetch(file, wanted ?? file.Sha256, mirror, cache, client, reporter, cancellation));

@@ -40,17 +40,21 @@ internal static class RankedWork
     /// <summary>Ends the work where ranks were started with other options, models or data: their parts would be put together to a result that belongs to neither.</summary>
     /// <param name="ranks">The ranks.</param>
     /// <param name="settings">All that decides the result, as this rank has it.</param>
-    /// <exception cref="ConfigurationException">A rank differs from rank 0; there the message names in what.</exception>
+    /// <exception cref="ConfigurationException">A rank differs from rank 0; the message names in what, on every rank.</exception>
     public static void RequireAgreement(ICollective ranks, JsonObject settings)
     {
         var first = JsonNode.Parse(ranks.Text(() => settings.ToJsonString()))!.AsObject();
         var own = JsonNode.Parse(settings.ToJsonString())!.AsObject();
-        string[] differing = [.. first.Select(p => p.Key).Union(own.Select(p => p.Key)).Where(k => !JsonNode.DeepEquals(first[k], own[k]))];
-        if (ranks.Any(differing.Length > 0))
+        string[] names = [.. first.Select(p => p.Key), "an option"]; // the last one for what rank 0 was not given
+        double[] differing =
+        [
+            .. first.Select(p => own.ContainsKey(p.Key) && JsonNode.DeepEquals(p.Value, own[p.Key]) ? 0.0 : 1),
+            own.Count(p => !first.ContainsKey(p.Key)),
+        ];
+        ranks.Reduce(differing, Reduction.Sum); // every rank knows: whichever ends the others first says it
+        if (differing.Any(d => d > 0))
             throw new ConfigurationException(
-                differing.Length > 0
-                    ? $"differs from rank 0 in {string.Join(", ", differing)}; start every rank with the same options, model and data"
-                    : "another rank was started with other options, another model or other data; start every rank with the same"
+                $"the ranks differ in {string.Join(", ", names.Where((_, i) => differing[i] > 0))}; start every rank with the same options, model and data"
             );
     }
 

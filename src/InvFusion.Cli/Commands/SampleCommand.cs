@@ -12,7 +12,11 @@ internal static class SampleCommand
     public static Command Create()
     {
         var options = new SharedOptions();
-        var command = new Command("sample", "Draws images without a measurement");
+        var alone = new Option<bool>("--no-grid")
+        {
+            Description = "Leave the grid of all images out, so that the folder is a set of images",
+        };
+        var command = new Command("sample", "Draws images without a measurement") { alone };
         options.AddNetwork(command);
         options.AddSampling(command);
         options.AddOutput(command);
@@ -35,8 +39,8 @@ internal static class SampleCommand
                 using var scope = NewDisposeScope();
                 var restorer = new Restorer(network, guide) { Codec = codec, Drawn = output.Add };
                 using var drawn = SamplingWork.Run("sample", restorer, null, null, settings, reporter, cancellation);
-                var files = output.Finish();
-                reporter.Line($"{Path.Combine(folder, SampleOutput.Grid)}: {output.Count} images");
+                var files = output.Finish(grid: !parsed.GetValue(alone));
+                reporter.Line($"{folder}: {output.Count} images");
                 if (parsed.GetValue(options.Json))
                     JsonText.Print(
                         new JsonObject

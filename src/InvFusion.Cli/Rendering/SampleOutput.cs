@@ -12,9 +12,7 @@ namespace InvFusion.Cli.Rendering;
 /// <param name="count">How many will be drawn.</param>
 internal sealed class SampleOutput(string folder, ulong seed, int count)
 {
-    /// <summary>All images in one.</summary>
-    public const string Grid = "grid.png";
-
+    private const string Grid = "grid.png"; // all images in one
     private const string Record = "sample.json";
 
     private readonly List<string> _files = [];
@@ -46,13 +44,18 @@ internal sealed class SampleOutput(string folder, ulong seed, int count)
         }
     }
 
-    /// <summary>Writes the grid.</summary>
+    /// <summary>Closes the result.</summary>
+    /// <param name="grid">Whether the grid is written.</param>
     /// <returns>The names of all files.</returns>
-    public IReadOnlyList<string> Finish()
+    public IReadOnlyList<string> Finish(bool grid)
     {
-        ImageEncoder.Save(ImageGrid.Tile(_pictures), Path.Combine(folder, Grid));
-        Save([.. _files, Grid]);
-        return [.. _files, Grid, Record];
+        if (grid)
+        {
+            ImageEncoder.Save(ImageGrid.Tile(_pictures), Path.Combine(folder, Grid));
+            _files.Add(Grid);
+        }
+        Save([.. _files]);
+        return [.. _files, Record];
     }
 
     private string NameOf(int index) => $"sample-{seed + (ulong)index:000000}.png";

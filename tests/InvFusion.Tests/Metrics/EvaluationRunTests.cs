@@ -3,6 +3,7 @@ using InvFusion.Degradations;
 using InvFusion.Diffusion;
 using InvFusion.Distributed;
 using InvFusion.Evaluation;
+using InvFusion.Formats.Numpy;
 using InvFusion.Metrics.Runs;
 using InvFusion.Metrics.Scores;
 using InvFusion.Metrics.Weights;
@@ -130,6 +131,55 @@ public sealed class EvaluationRunTests : IDisposable
             Assert.Throws<ConfigurationException>(() => MetricKinds.Parse(["frechet"])).Message,
             StringComparison.Ordinal
         );
+    }
+
+    [Fact]
+    public void Batches_without_an_owner_or_of_another_evaluation_are_refused()
+    {
+        Run("owned", metrics: "psnr");
+        File.Delete(_folder["owned/evaluation.json"]);
+        var other = Assert.Throws<ConfigurationException>(() => Run("owned", seed: 4, metrics: "psnr"));
+        Assert.Contains(".npz: is of another evaluation", other.Message, StringComparison.Ordinal);
+        Assert.False(File.Exists(_folder["owned/evaluation.json"]));
+        Assert.Equal(4, Run("owned", metrics: "psnr").Resumed); // its own
+    }
+
+    /// <summary>The folder is taken away and another evaluation started in it while one runs: neither takes the other's batches.</summary>
+    [Fact]
+    public void A_batch_that_another_evaluation_writes_meanwhile_is_not_adopted()
+    {
+        Run("strange", seed: 4, metrics: "psnr");
+        var images = Images(2);
+        var plan = MetricPlan.Create(MetricKinds.Parse(["psnr"]), images.Given, _tools, reference: null);
+        var moved = false;
+        var told = new Told(_ =>
+        {
+            if (moved || !File.Exists(_folder["mine/batches/00000000.npz"]))
+                return;
+            moved = true;
+            File.Copy(_folder["strange/batches/00000002.npz"], _folder["mine/batches/00000004.npz"]);
+        });
+        var error = Assert.Throws<ConfigurationException>(() =>
+            EvaluationRun.Run(images, plan, _folder["mine"], new JsonObject { ["seed"] = 3 }, new SingleProcess(), null, told)
+        );
+        Assert.Contains("00000004.npz: is of another evaluation", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Batches_of_earlier_versions_are_taken_with_their_settings_and_refused_without()
+    {
+        var whole = Run("earlier", metrics: "psnr");
+        foreach (var path in Batches("earlier"))
+        {
+            KeyValuePair<string, NpyArray>[] kept;
+            using (var file = Npz.Read(path))
+                kept = [.. file.Names.Where(n => n != "owner").Select(n => KeyValuePair.Create(n, file.Read(n)))];
+            Npz.Write(path, kept);
+        }
+        var again = Run("earlier", metrics: "psnr");
+        Assert.Equal((4, whole.Results[0]), (again.Resumed, again.Results[0]));
+        File.Delete(_folder["earlier/evaluation.json"]);
+        Assert.Contains("an unknown evaluation", Assert.Throws<ConfigurationException>(() => Run("earlier", metrics: "psnr")).Message);
     }
 
     [Fact]

@@ -79,6 +79,113 @@ public sealed class WeightDownloadTests : IDisposable
         Assert.DoesNotContain('\n', error.Message);
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)] // the server does not say how much it will send
+    public async Task More_bytes_than_the_file_has_are_not_taken(bool told)
+    {
+        using var server = new OddServer(
+            async (context, stop) =>
+            {
+                if (told)
+                    context.Response.ContentLength64 = 1L << 40;
+                else
+                    context.Response.SendChunked = true;
+                while (!stop.IsCancellationRequested)
+                    await context.Response.OutputStream.WriteAsync(_content, stop);
+            }
+        );
+        var error = await Assert.ThrowsAsync<DataFormatException>(() => Fetch(server.Address, Hash, bytes: _content.Length));
+        Assert.Contains($"more than the {_content.Length} bytes", error.Message, StringComparison.Ordinal);
+        Assert.Empty(Directory.GetFiles(_folder.Root));
+        Assert.Single(server.Asked);
+    }
+
+    [Fact]
+    public async Task A_server_that_falls_silent_is_asked_again_and_given_up_by_name()
+    {
+        using var server = new OddServer(
+            async (context, stop) =>
+            {
+                context.Response.ContentLength64 = _content.Length;
+                await context.Response.OutputStream.WriteAsync(_content.AsMemory(0, 1000), stop);
+                await context.Response.OutputStream.FlushAsync(stop);
+                await Task.Delay(Timeout.Infinite, stop);
+            }
+        );
+        var error = await Assert.ThrowsAsync<DataFormatException>(() => Fetch(server.Address, Hash, idle: TimeSpan.FromMilliseconds(200)));
+        Assert.Contains("nothing came for 0.2 seconds", error.Message, StringComparison.Ordinal);
+        Assert.True(server.Asked.Count > 1);
+    }
+
+    [Theory]
+    [InlineData("file:///etc/hostname")]
+    [InlineData("ftp://127.0.0.1/file")]
+    [InlineData("javascript:alert(1)")]
+    [InlineData("")]
+    public async Task A_redirect_to_something_else_than_http_is_refused(string location)
+    {
+        using var server = new OddServer(
+            (context, _) =>
+            {
+                context.Response.StatusCode = 302;
+                context.Response.Headers["Location"] = location;
+                context.Response.Close();
+                return Task.CompletedTask;
+            }
+        );
+        var error = await Assert.ThrowsAsync<DataFormatException>(() => Fetch(server.Address, Hash));
+        Assert.Contains($"redirects to '{location}'", error.Message, StringComparison.Ordinal);
+        Assert.Empty(Directory.GetFiles(_folder.Root));
+        Assert.Single(server.Asked);
+    }
+
+    [Fact]
+    public async Task A_redirect_to_http_is_followed_and_a_circle_is_not()
+    {
+        using var goal = new CutServer(_content);
+        using (var server = new OddServer((context, _) => Redirect(context, goal.Address.ToString())))
+            Assert.Equal(Hash, await Fetch(server.Address, Hash));
+        File.Delete(Path);
+        using var circle = new OddServer((context, _) => Redirect(context, "/file"));
+        var error = await Assert.ThrowsAsync<DataFormatException>(() => Fetch(circle.Address, Hash));
+        Assert.Contains("redirects to '/file', which is not followed after so many", error.Message, StringComparison.Ordinal);
+
+        static Task Redirect(HttpListenerContext context, string location)
+        {
+            context.Response.StatusCode = 302;
+            context.Response.Headers["Location"] = location;
+            context.Response.Close();
+            return Task.CompletedTask;
+        }
+    }
+
+    [Fact]
+    public async Task Of_two_downloads_of_a_file_one_is_refused_and_the_other_whole()
+    {
+        var sent = new TaskCompletionSource();
+        var goOn = new TaskCompletionSource();
+        using var server = new OddServer(
+            async (context, stop) =>
+            {
+                context.Response.ContentLength64 = _content.Length;
+                await context.Response.OutputStream.WriteAsync(_content.AsMemory(0, 1000), stop);
+                await context.Response.OutputStream.FlushAsync(stop);
+                sent.TrySetResult();
+                await goOn.Task;
+                await context.Response.OutputStream.WriteAsync(_content.AsMemory(1000), stop);
+                context.Response.Close();
+            }
+        );
+        var first = Fetch(server.Address, Hash);
+        await sent.Task;
+        var error = await Assert.ThrowsAsync<DataFormatException>(() => Fetch(server.Address, Hash));
+        Assert.Contains("is being fetched by another process", error.Message, StringComparison.Ordinal);
+        goOn.SetResult();
+        Assert.Equal(Hash, await first);
+        Assert.Equal([Path], Directory.GetFiles(_folder.Root));
+    }
+
     [Fact]
     public void The_cache_is_where_the_environment_says()
     {
@@ -103,16 +210,73 @@ public sealed class WeightDownloadTests : IDisposable
         );
     }
 
-    private async Task<string> Fetch(Uri url, string? hash, List<double>? told = null)
+    private async Task<string> Fetch(Uri url, string? hash, List<double>? told = null, long? bytes = null, TimeSpan? idle = null)
     {
-        using var client = new HttpClient();
-        var download = new WeightDownload(client) { Pause = TimeSpan.Zero };
-        return await download.FetchAsync(url, Path, hash, new Told(told), TestContext.Current.CancellationToken);
+        using var client = WeightDownload.CreateClient();
+        var download = new WeightDownload(client) { Pause = TimeSpan.Zero, Idle = idle ?? TimeSpan.FromMinutes(1) };
+        return await download.FetchAsync(url, Path, hash, new Told(told), TestContext.Current.CancellationToken, bytes);
     }
 
     private sealed class Told(List<double>? list) : IProgress<(double Done, double Total)>
     {
         public void Report((double Done, double Total) value) => list?.Add(value.Done);
+    }
+
+    /// <summary>Answers every request in its own way.</summary>
+    private sealed class OddServer : IDisposable
+    {
+        private readonly HttpListener _listener = new();
+        private readonly CancellationTokenSource _stop = new();
+        private readonly Func<HttpListenerContext, CancellationToken, Task> _answer;
+
+        public OddServer(Func<HttpListenerContext, CancellationToken, Task> answer)
+        {
+            _answer = answer;
+            for (var port = 18_400; ; port++)
+                try
+                {
+                    _listener.Prefixes.Clear();
+                    _listener.Prefixes.Add($"http://127.0.0.1:{port}/");
+                    _listener.Start();
+                    Address = new($"http://127.0.0.1:{port}/file");
+                    break;
+                }
+                catch (HttpListenerException) when (port < 18_500) { }
+            _ = Task.Run(Serve);
+        }
+
+        public Uri Address { get; }
+
+        public List<string> Asked { get; } = [];
+
+        public void Dispose()
+        {
+            _stop.Cancel();
+            _listener.Close();
+        }
+
+        private async Task Serve()
+        {
+            while (_listener.IsListening)
+                try
+                {
+                    var context = await _listener.GetContextAsync();
+                    Asked.Add(context.Request.RawUrl!);
+                    _ = Answer(context);
+                }
+                catch (Exception e) when (e is HttpListenerException or ObjectDisposedException) { }
+        }
+
+        // The client may hang up in the middle.
+        private async Task Answer(HttpListenerContext context)
+        {
+            try
+            {
+                await _answer(context, _stop.Token);
+            }
+            catch (Exception e) when (e is HttpListenerException or IOException or ObjectDisposedException or OperationCanceledException)
+            { }
+        }
     }
 
     /// <summary>Serves one file, and ends its first connections too early.</summary>

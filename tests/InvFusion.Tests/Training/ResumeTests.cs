@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using InvFusion.Formats.Numpy;
 using InvFusion.Formats.Safetensors;
 using InvFusion.Models;
 using InvFusion.Testing;
@@ -41,6 +42,29 @@ public sealed class ResumeTests : IDisposable
         TestRuns.Run(options, B);
         AssertSame();
         Assert.Equal(Losses(A), Losses(B));
+    }
+
+    [Fact]
+    public void A_run_does_not_resume_with_another_mask_under_the_same_name()
+    {
+        var mask = _folder["mask.npy"];
+        Npy.Write(mask, Mask(keep: 3));
+        var options = TestRuns.Options with { Degradations = [$"mask:{mask}"] };
+        TestRuns.Run(options with { Images = 16 }, A);
+        Assert.Contains(mask, File.ReadAllText(Path.Combine(A, "options.json")));
+        Npy.Write(mask, Mask(keep: 5));
+        var error = Assert.Throws<ConfigurationException>(() => TestRuns.Run(options, A));
+        Assert.Contains("degradationFiles", error.Message, StringComparison.Ordinal);
+        Npy.Write(mask, Mask(keep: 3));
+        TestRuns.Run(options, A);
+        TestRuns.Run(options, B);
+        AssertSame();
+
+        static NpyArray Mask(int keep)
+        {
+            var side = TestRuns.Options.Network.Resolution;
+            return NpyArray.FromSingles([.. Enumerable.Range(0, side * side).Select(i => i % side < keep ? 1f : 0f)], side, side);
+        }
     }
 
     public static TheoryData<string, TrainingOptions> Everything

@@ -205,17 +205,19 @@ public sealed class TrainerTests : IDisposable
     public void A_folder_that_is_taken_away_ends_the_run_and_is_not_made_anew(int image)
     {
         using var images = new GeneratedSet();
-        using var trainer = new Trainer(TestRuns.Options with { CheckpointImages = 8 }, _folder["run"], images);
-        var error = Assert.Throws<DataFormatException>(() =>
-            trainer.Run(
-                new TestRuns.Watcher(s =>
-                {
-                    if (s.Images == image)
-                        Directory.Move(_folder["run"], _folder["moved"]);
-                })
-            )
-        );
-        Assert.Contains($"{_folder["run"]}: the run folder was removed or moved", error.Message);
+        using (var trainer = new Trainer(TestRuns.Options with { CheckpointImages = 8 }, _folder["run"], images))
+        {
+            var error = Assert.Throws<DataFormatException>(() =>
+                trainer.Run(
+                    new TestRuns.Watcher(s =>
+                    {
+                        if (s.Images == image)
+                            Directory.Move(_folder["run"], _folder["moved"]);
+                    })
+                )
+            );
+            Assert.Contains($"{_folder["run"]}: the run folder was removed or moved", error.Message);
+        }
         Assert.False(Directory.Exists(_folder["run"]));
         TestRuns.Run(TestRuns.Options, _folder["moved"]); // put elsewhere, it goes on
         TestRuns.Run(TestRuns.Options, _folder["whole"]);

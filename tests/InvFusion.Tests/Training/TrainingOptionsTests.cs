@@ -38,6 +38,35 @@ public class TrainingOptionsTests
         Assert.Equal((options.Loss, options.Ema, options.LearningRate, options.Seed), (read.Loss, read.Ema, read.LearningRate, read.Seed));
     }
 
+    [Theory]
+    [InlineData("{\"batch\": \"many\"}", "batch (line 1): is \"many\"; it must be a whole number")]
+    [InlineData("{\n \"batch\": 2.5}", "batch (line 2): is 2.5; it must be a whole number")]
+    [InlineData("{\"batch\": 99999999999}", "batch (line 1): is 99999999999; it must be a whole number up to 2147483647")]
+    [InlineData("{\"seed\": -1}", "seed (line 1): is -1; it must be a whole number from 0")]
+    [InlineData("{\"horizontalFlip\": 1}", "horizontalFlip (line 1): is 1; it must be true or false")]
+    [InlineData("{\"loss\": {\"kind\": \"Foo\"}}", "loss.kind (line 1): is \"Foo\"; it must be one of Edm, Mmse, Nppc")]
+    [InlineData("{\"degradations\": \"box\"}", "degradations (line 1): is \"box\"; it must be a list")]
+    [InlineData("{\"degradations\": [1]}", "degradations[0] (line 1): is 1; it must be text in quotes")]
+    [InlineData(
+        "{\"network\": {\"levels\": [{\"width\": \"x\"}]}}",
+        "network.levels[0].width (line 1): is \"x\"; it must be a whole number"
+    )]
+    [InlineData("{\"learningRate\": {\"rate\": \"0,1\"}}", "learningRate.rate (line 1): is \"0,1\"; it must be a number with a point")]
+    [InlineData("{\"learningRate\": {\"rate\": 0,1}}", "is not JSON: ")]
+    [InlineData("{\"seed\": -1,", "seed (line 1): must be a whole number")]
+    [InlineData("{\"batches\": 1}", "the key 'batches' is unknown")]
+    [InlineData("{\"data\": null}", "data (line 1): must not be null")]
+    [InlineData("{}", "lacks 'data', 'network'")]
+    public void What_is_wrong_with_a_file_is_said_in_its_own_words(string json, string words)
+    {
+        var error = Assert.Throws<ConfigurationException>(() => TrainingOptions.FromJson(json, "a.json"));
+        Assert.Contains(words, error.Message, StringComparison.Ordinal);
+        Assert.StartsWith("a.json: ", error.Message);
+        Assert.DoesNotContain("System.", error.Message);
+        Assert.DoesNotContain("InvFusion.", error.Message);
+        Assert.DoesNotContain('\n', error.Message);
+    }
+
     [Fact]
     public void Small_noise_is_as_frequent_as_its_options_say()
     {

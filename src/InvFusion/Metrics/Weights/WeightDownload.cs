@@ -9,10 +9,16 @@ namespace InvFusion.Metrics.Weights;
 /// Downloads a file: what has arrived stays in <c>FILE.part</c>, and the next call, or the next try of the same call, asks for the rest alone. The file gets its name
 /// when it is whole and its hash is right.
 /// </summary>
+/// <param name="client">Asks the server; of <see cref="CreateClient"/>, or redirects are followed as the client likes.</param>
 public sealed class WeightDownload(HttpClient client)
 {
     private const int Tries = 5;
     private const int BufferBytes = 1 << 18;
+    private const int MostRedirects = 10;
+
+    /// <summary>A client that follows no redirects itself, and waits as long as the download says.</summary>
+    public static HttpClient CreateClient() =>
+        new(new SocketsHttpHandler { AllowAutoRedirect = false }, disposeHandler: true) { Timeout = Timeout.InfiniteTimeSpan };
 
     /// <summary>How long to wait before another try.</summary>
     public TimeSpan Pause { get; init; } = TimeSpan.FromSeconds(2);
@@ -97,9 +103,9 @@ public sealed class WeightDownload(HttpClient client)
         {
             await Receive(url, part, bytes, progress, idle).ConfigureAwait(false);
         }
-        catch (OperationCanceledException e) when (!cancellation.IsCancellationRequested)
+        catch (OperationCanceledException) when (!cancellation.IsCancellationRequested)
         {
-            throw new HttpRequestException($"nothing came for {Idle.TotalSeconds:0.#} seconds", e);
+            throw new HttpRequestException(FormattableString.Invariant($"nothing came for {Idle.TotalSeconds:0.#} seconds"));
         }
     }
 
@@ -114,10 +120,7 @@ public sealed class WeightDownload(HttpClient client)
     {
         var cancellation = idle.Token;
         var have = Length(part);
-        using var request = new HttpRequestMessage(HttpMethod.Get, url);
-        if (have > 0)
-            request.Headers.Range = new RangeHeaderValue(have, null);
-        using var response = await client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, cancellation).ConfigureAwait(false);
+        using var response = await Ask(url, have, cancellation).ConfigureAwait(false);
         if (response.StatusCode == HttpStatusCode.RequestedRangeNotSatisfiable)
         {
             if (response.Content.Headers.ContentRange?.Length == have)
@@ -125,10 +128,6 @@ public sealed class WeightDownload(HttpClient client)
             File.Delete(part);
             throw new HttpRequestException("the server has less than what had arrived; it is fetched anew");
         }
-        if ((int)response.StatusCode is >= 300 and < 400)
-            throw new DataFormatException(
-                $"{url}: redirects to '{OneLine($"{response.Headers.Location}")}', which is not followed: only http and https are, and no way from https to http; give another address with --url"
-            );
         if (!response.IsSuccessStatusCode)
             throw (int)response.StatusCode is 408 or 429 or >= 500
                 ? new HttpRequestException($"the server answers {(int)response.StatusCode}")
@@ -179,6 +178,29 @@ public sealed class WeightDownload(HttpClient client)
     private static bool IsNetwork(Exception e) => e is HttpRequestException or IOException or TaskCanceledException;
 
     private static long Length(string part) => File.Exists(part) ? new FileInfo(part).Length : 0;
+
+    // Follows redirects, but nowhere else than to http and https, and not from https to http.
+    private async Task<HttpResponseMessage> Ask(Uri url, long from, CancellationToken cancellation)
+    {
+        var at = url;
+        for (var left = MostRedirects; ; left--)
+        {
+            using var request = new HttpRequestMessage(HttpMethod.Get, at);
+            if (from > 0)
+                request.Headers.Range = new RangeHeaderValue(from, null);
+            var response = await client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, cancellation).ConfigureAwait(false);
+            if ((int)response.StatusCode is < 300 or >= 400)
+                return response;
+            var location = response.Headers.TryGetValues("Location", out var values) ? values.First() : "";
+            response.Dispose();
+            var next = location.Length > 0 && Uri.TryCreate(at, location, out var uri) ? uri : null;
+            if (left == 0 || next is null || next.Scheme is not ("http" or "https") || (at.Scheme == "https" && next.Scheme == "http"))
+                throw new DataFormatException(
+                    $"{url}: redirects to '{OneLine(location)}', which is not followed{(left == 0 ? " after so many" : "")}; give another address with --url"
+                );
+            at = next;
+        }
+    }
 
     // Of a server: on one line, and not too long.
     private static string OneLine(string text) => string.Concat(text.Where(c => !char.IsControl(c)).Take(200));
