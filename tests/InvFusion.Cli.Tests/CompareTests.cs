@@ -1,3 +1,4 @@
+using System.Text.Json;
 using InvFusion.Data;
 using Xunit;
 
@@ -25,7 +26,8 @@ public sealed class CompareTests(CliWorld world)
             rows.Select(r => r.GetProperty("degradation").GetString())
         );
         Assert.Equal([0, 0, 0, 3, 3, 3], rows.Select(r => r.GetProperty("images").GetInt32())); // sr:1 loses nothing
-        Assert.Equal("NaN", rows[1].GetProperty("psnr").GetProperty("mean").GetString());
+        Assert.Equal(JsonValueKind.Null, rows[1].GetProperty("psnr").GetProperty("mean").ValueKind);
+        Assert.StartsWith("not a number", rows[1].GetProperty("psnr").GetProperty("meanReason").GetString());
         var psnr = rows[5].GetProperty("psnr");
         Assert.InRange(psnr.GetProperty("mean").GetDouble(), psnr.GetProperty("low").GetDouble(), psnr.GetProperty("high").GetDouble());
         Assert.Equal(["compare.csv", "compare.manifest.json", "compare.md", "compare.png"], Files("compared-json"));

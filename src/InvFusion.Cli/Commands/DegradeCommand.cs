@@ -45,7 +45,9 @@ internal static class DegradeCommand
             var (seed, sigma) = (parsed.GetValue(options.Seed), parsed.GetValue(options.Noise));
             if (!(sigma >= 0))
                 throw new ConfigurationException($"--noise {sigma}: must be 0 or more, in units of images in [-1, 1]");
-            using var op = DegradationSpec.Parse(parsed.GetValue(options.Degradation)!).Build(shape, 1, seed);
+            var specification = DegradationSpec.Parse(parsed.GetValue(options.Degradation)!);
+            reporter.Lines(specification.Notices());
+            using var op = specification.Build(shape, 1, seed);
             using var measurement = Measurement.Simulate(op, InputImage.Load(file, shape, reporter), sigma, seed);
             var folder = parsed.GetValue(options.Out)!;
             OutputFolder.Require(folder);

@@ -62,6 +62,7 @@ internal static class RestoreCommand
                 var settings = SamplingOptions.Restore(parsed, options);
                 settings.Validate();
                 var degradation = DegradationSpec.Parse(parsed.GetValue(options.Degradation)!);
+                reporter.Lines(degradation.Notices());
                 using var network = options.LoadModel(parsed);
                 settings = settings.WithSchedule(network);
                 using var guide = options.LoadGuide(parsed);

@@ -12,6 +12,7 @@ public sealed class DegradationSpec
 {
     private const ulong SamplePurpose = 0xDE60;
     private const ulong BatchPurpose = 0xDE61;
+    private const string MaskName = "mask:";
 
     private readonly IReadOnlyList<Part> _parts;
 
@@ -65,6 +66,16 @@ public sealed class DegradationSpec
             throw new ConfigurationException($"degradation '{Text}': {e.Message.ReplaceLineEndings(" ")}", e);
         }
     }
+
+    /// <summary>What is odd about the files that it names, one line each: a mask that keeps nothing or everything.</summary>
+    /// <exception cref="DataFormatException">A file that it names cannot be used.</exception>
+    public IReadOnlyList<string> Notices() =>
+        [
+            .. _parts
+                .Where(p => p.Text.StartsWith(MaskName, StringComparison.Ordinal))
+                .Select(p => SpecFiles.MaskNotice(p.Text[MaskName.Length..].Trim()))
+                .OfType<string>(),
+        ];
 
     /// <inheritdoc/>
     public override string ToString() => Text;
