@@ -1,11 +1,13 @@
+using InvFusion.Formats.IO;
+
 namespace InvFusion;
 
 /// <summary>Base of every error that this library raises on purpose; its message is one line that names what is wrong and the way out.</summary>
 public abstract class InvFusionException : Exception
 {
-    /// <summary>Creates the error.</summary>
+    /// <summary>Creates the error. Whatever of a file has got into its message, it is one plain line of bounded length.</summary>
     protected InvFusionException(string message, Exception? inner = null)
-        : base(message, inner) { }
+        : base(Names.Line(message), inner) { }
 }
 
 /// <summary>A setting, option or specification is wrong; the message names it.</summary>

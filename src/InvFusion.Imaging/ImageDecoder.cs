@@ -1,27 +1,33 @@
 using System.Buffers;
 using System.Runtime.Intrinsics;
+using InvFusion.Formats.IO;
 using SkiaSharp;
 
 namespace InvFusion.Imaging;
 
 /// <summary>Reads PNG, JPEG, WebP, BMP, TIFF and GIF (first picture) as 8-bit RGB, as Pillow's <c>convert("RGB")</c> gives it.</summary>
 /// <remarks>
-/// Grey and palette images become RGB; alpha is dropped, not blended; 16-bit values keep their upper byte; CMYK is converted without a profile; the EXIF
-/// orientation is applied; colour profiles are not. A file that ends too early is an error, never a picture with a grey rest.
+/// Grey and palette images become RGB; alpha is dropped, not blended: a transparent pixel has the colour that is stored for it; 16-bit values keep their upper byte; CMYK is converted without a profile; the EXIF
+/// orientation is applied; colour profiles are not. A file that ends too early is an error, never a picture with a grey rest; of a progressive
+/// JPEG that was closed after some of its scans nobody can tell. All threads share one budget of memory, and a size is held against what the file can hold before any is taken.
 /// </remarks>
 public static class ImageDecoder
 {
-    /// <summary>The largest image that is decoded; a small file can claim any size.</summary>
-    private const long MaxPixels = 1L << 28;
+    private const int LargestPooled = 16 << 20;
+    private const int BytesAhead = 16;
+
+    // One for all threads.
+    private static readonly MemoryBudget Memory = MemoryBudget.OfMachine();
 
     /// <summary>Reads an image file.</summary>
     /// <exception cref="DataFormatException">The file is missing, is no image, or is truncated or damaged; the message names it.</exception>
-    public static RgbImage Load(string path)
+    public static RgbImage Load(string path) => Decode(ReadAll(path), path);
+
+    private static byte[] ReadAll(string path)
     {
-        byte[] content;
         try
         {
-            content = File.ReadAllBytes(path);
+            return File.ReadAllBytes(path);
         }
         catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
         {
@@ -31,7 +37,14 @@ public static class ImageDecoder
         {
             throw new DataFormatException($"{path}: cannot be read ({e.Message.TrimEnd('.')})", e);
         }
-        return Decode(content, path);
+    }
+
+    /// <summary>The alpha of an image file, one channel, 255 where it has none; null for a TIFF, whose alpha is not read.</summary>
+    /// <inheritdoc cref="Load(string)"/>
+    public static RgbImage? LoadAlpha(string path)
+    {
+        var content = ReadAll(path);
+        return TiffDecoder.IsTiff(content) ? null : DecodeWithSkia(content, path, image => image, alpha: true);
     }
 
     /// <summary>Reads an image from a stream, to its end.</summary>
@@ -57,37 +70,87 @@ public static class ImageDecoder
     /// <param name="content">The encoded image.</param>
     /// <param name="name">What an error calls it.</param>
     /// <inheritdoc cref="Load(string)"/>
-    public static RgbImage Decode(ReadOnlySpan<byte> content, string name)
+    public static RgbImage Decode(ReadOnlySpan<byte> content, string name) => Decode(content, name, image => image);
+
+    /// <summary>Decodes an image and makes something smaller of it, while its share of the memory that all threads decode in is held.</summary>
+    /// <param name="content">The encoded image.</param>
+    /// <param name="name">What an error calls it.</param>
+    /// <param name="use">What is made of it.</param>
+    /// <inheritdoc cref="Load(string)"/>
+    public static T Decode<T>(ReadOnlySpan<byte> content, string name, Func<RgbImage, T> use)
     {
+        ArgumentNullException.ThrowIfNull(use);
         if (content.IsEmpty)
             throw new DataFormatException($"{name}: is empty; an image was expected");
-        if (TiffDecoder.IsTiff(content))
-            return TiffDecoder.Decode(content, name, MaxPixels);
-        using var data = SKData.CreateCopy(content);
-        using var codec =
-            SKCodec.Create(data)
-            ?? throw new DataFormatException(
-                ImageSignature.IsKnown(content)
-                    ? $"{name}: is truncated or damaged; replace or remove the file"
-                    : $"{name}: is not an image of a known format (PNG, JPEG, WebP, BMP, TIFF, GIF)"
-            );
-        var (width, height) = (codec.Info.Width, codec.Info.Height);
-        if ((long)width * height > MaxPixels)
-            throw new DataFormatException($"{name}: {width}x{height} is more than {MaxPixels} pixels; shrink it first");
+        try
+        {
+            if (TiffDecoder.IsTiff(content))
+                return TiffDecoder.Decode(content, name, Memory, use);
+            return ImageSignature.IsKnown(content)
+                ? DecodeWithSkia(content, name, use)
+                : throw new DataFormatException($"{name}: is not an image of a known format (PNG, JPEG, WebP, BMP, TIFF, GIF)");
+        }
+        catch (OutOfMemoryException e)
+        {
+            throw new DataFormatException($"{name}: there is not enough memory to read it; shrink it, or give the program more", e);
+        }
+    }
+
+    private static unsafe T DecodeWithSkia<T>(ReadOnlySpan<byte> content, string name, Func<RgbImage, T> use, bool alpha = false)
+    {
+        var encoded = Changed(content, name) is { } changed ? changed : content;
+        fixed (byte* pointer = encoded)
+        {
+            using var data = SKData.Create((nint)pointer, encoded.Length);
+            using var codec =
+                SKCodec.Create(data) ?? throw new DataFormatException($"{name}: is truncated or damaged; replace or remove the file");
+            var (width, height) = (codec.Info.Width, codec.Info.Height);
+            using var share = Memory.Take(ImageClaim.Bytes(content, width, height, name), name);
+            var origin = ExifOrientation.OfPng(content) is var own && own != SKEncodedOrigin.TopLeft ? own : codec.EncodedOrigin;
+            return use(Orientation.Apply(Read(codec, width, height, name, alpha), origin));
+        }
+    }
+
+    // What Skia is to decode where that is not the content itself: it takes the end of a JPEG for the end of the picture, and a transparent pixel of a GIF for black.
+    private static byte[]? Changed(ReadOnlySpan<byte> content, string name)
+    {
+        if (content[0] == 0xFF && JpegScans.EndOfOnlyScan(content, name) is var end and > 0)
+        {
+            // Without the end's marker, a picture that lacks rows meets the end of the file, which is an error. The decoder reads ahead by some bytes.
+            var open = new byte[end + 2 * BytesAhead];
+            content[..end].CopyTo(open);
+            for (var i = end; i < open.Length; i += 2)
+                open[i] = 0xFF;
+            return open;
+        }
+        if (GifTransparency.FlagOfFirst(content) is var flag and > 0)
+        {
+            var opaque = content.ToArray();
+            opaque[flag] &= 0xFE;
+            return opaque;
+        }
+        return null;
+    }
+
+    private static RgbImage Read(SKCodec codec, int width, int height, string name, bool alpha)
+    {
         // No colour space: values stay as stored. Unpremultiplied: dropping alpha then leaves the stored colour.
         var info = new SKImageInfo(width, height, SKColorType.Rgba8888, SKAlphaType.Unpremul, null);
-        // Memory of a pool: fresh pages for every image would cost as much as a tenth of the decoding.
-        var pixels = ArrayPool<byte>.Shared.Rent(checked(info.BytesSize));
+        var bytes = checked(info.BytesSize);
+        // Memory of a pool: fresh pages for every image would cost as much as a tenth of the decoding. The pool keeps what it has: nothing large.
+        var pooled = bytes <= LargestPooled;
+        var pixels = pooled ? ArrayPool<byte>.Shared.Rent(bytes) : GC.AllocateUninitializedArray<byte>(bytes);
         try
         {
             var result = Read(codec, info, pixels);
             if (result != SKCodecResult.Success)
                 throw new DataFormatException($"{name}: is truncated or damaged ({result}); replace or remove the file");
-            return Orientation.Apply(WithoutAlpha(pixels, width, height), codec.EncodedOrigin);
+            return alpha ? AlphaOf(pixels, width, height) : WithoutAlpha(pixels, width, height);
         }
         finally
         {
-            ArrayPool<byte>.Shared.Return(pixels);
+            if (pooled)
+                ArrayPool<byte>.Shared.Return(pixels);
         }
     }
 
@@ -95,6 +158,14 @@ public static class ImageDecoder
     {
         fixed (byte* pointer = pixels)
             return codec.GetPixels(info, (nint)pointer);
+    }
+
+    private static RgbImage AlphaOf(ReadOnlySpan<byte> pixels, int width, int height)
+    {
+        var image = RgbImage.Unset(width, height, 1);
+        for (var i = 0; i < image.Pixels.Length; i++)
+            image.Pixels[i] = pixels[4 * i + 3];
+        return image;
     }
 
     private static RgbImage WithoutAlpha(ReadOnlySpan<byte> pixels, int width, int height)

@@ -1,4 +1,5 @@
 using BitMiracle.LibTiff.Classic;
+using InvFusion.Formats.IO;
 using SkiaSharp;
 
 namespace InvFusion.Imaging;
@@ -7,8 +8,11 @@ namespace InvFusion.Imaging;
 /// <remarks>As for the other formats: 16-bit values keep their upper byte, alpha is dropped (colours that were multiplied by it are divided first), the orientation is applied.</remarks>
 internal static class TiffDecoder
 {
-    // The library prints what it finds odd, on the console; what it returns says enough. Of other pictures none of it is loaded.
-    private static readonly Silence Silent = new();
+    // The library prints what it finds wrong, on the console, and may fill what it cannot unpack with grey. Of other pictures none of it is loaded.
+    private static readonly Errors Handler = new();
+
+    [ThreadStatic]
+    private static bool _failed;
 
     /// <summary>Whether the content starts as a TIFF does.</summary>
     public static bool IsTiff(ReadOnlySpan<byte> content) =>
@@ -16,23 +20,31 @@ internal static class TiffDecoder
 
     /// <summary>Decodes the content.</summary>
     /// <exception cref="DataFormatException">It is truncated or damaged, or of a kind that is not read; the message names it.</exception>
-    public static RgbImage Decode(ReadOnlySpan<byte> content, string name, long maxPixels)
+    public static T Decode<T>(ReadOnlySpan<byte> content, string name, MemoryBudget memory, Func<RgbImage, T> use)
     {
-        Tiff.SetErrorHandler(Silent);
+        var directory = TiffDirectory.Read(content, name);
+        using var share = memory.Take(directory.Bytes, name);
+        return use(Decode(directory.Content, name));
+    }
+
+    private static RgbImage Decode(byte[] content, string name)
+    {
+        Tiff.SetErrorHandler(Handler);
+        _failed = false;
         try
         {
-            using var stream = new MemoryStream(content.ToArray(), writable: false);
+            using var stream = new MemoryStream(content, writable: false);
             using var tiff = Tiff.ClientOpen(name, "r", stream, new TiffStream()) ?? throw Damaged(name, "header");
             var layout = TiffLayout.Read(tiff, name);
-            if ((long)layout.Width * layout.Height > maxPixels)
-                throw new DataFormatException($"{name}: {layout.Width}x{layout.Height} is more than {maxPixels} pixels; shrink it first");
             var planes = Enumerable.Range(0, layout.Planes).Select(plane => ReadPlane(tiff, layout, plane, name)).ToArray();
+            if (_failed)
+                throw Damaged(name, "compressed pixels");
             return Orientation.Apply(TiffPixels.ToRgb(planes, layout), (SKEncodedOrigin)layout.Orientation);
         }
         // The library meets damage with whatever happens then: an index out of range, a cast, an overflow.
         catch (Exception e) when (e is not (DataFormatException or OutOfMemoryException))
         {
-            throw Damaged(name, e.Message.ReplaceLineEndings(" ").TrimEnd('.'), e);
+            throw Damaged(name, Names.Shown(e.Message).TrimEnd('.'), e);
         }
     }
 
@@ -78,14 +90,15 @@ internal static class TiffDecoder
 
     private static int Field(Tiff tiff, TiffTag tag) => tiff.GetField(tag)[0].ToInt();
 
-    private static DataFormatException Damaged(string name, string what, Exception? inner = null) =>
+    internal static DataFormatException Damaged(string name, string what, Exception? inner = null) =>
         new($"{name}: is truncated or damaged ({what}); replace or remove the file", inner);
 
-    private sealed class Silence : TiffErrorHandler
+    private sealed class Errors : TiffErrorHandler
     {
-        public override void ErrorHandler(Tiff tif, string method, string format, params object[] args) { }
+        public override void ErrorHandler(Tiff tif, string method, string format, params object[] args) => _failed = true;
 
-        public override void ErrorHandlerExt(Tiff tif, object clientData, string method, string format, params object[] args) { }
+        public override void ErrorHandlerExt(Tiff tif, object clientData, string method, string format, params object[] args) =>
+            _failed = true;
 
         public override void WarningHandler(Tiff tif, string method, string format, params object[] args) { }
 

@@ -36,6 +36,18 @@ public sealed class DatasetTests(CliWorld world)
     }
 
     [Fact]
+    public async Task WhatIsNoImageIsCountedOnTheConsole()
+    {
+        world.Save("kinds/a.png", CliWorld.Picture(20, 20, 1));
+        foreach (var name in new[] { "b.gif", "c.jfif", "d.jfif", "._a.png" })
+            File.WriteAllText(world.At($"kinds/{name}"), "x");
+        var prepared = (await world.Run("dataset prepare kinds kinds.ifds --size 8")).Expect(0);
+        Assert.Contains("left out: 4 other files (.jfif 2, .gif 1, .png 1)", prepared.ErrorLines);
+        var info = (await world.Run("dataset info kinds -q")).Expect(0);
+        Assert.StartsWith("1 images, 0 classes, 4 other files (.jfif 2", info.Output);
+    }
+
+    [Fact]
     public async Task AManifestLiesBesideThePreparedSet()
     {
         var prepared = (await world.Run("dataset prepare images listed.ifds --size 8 --json -q")).Expect(0);

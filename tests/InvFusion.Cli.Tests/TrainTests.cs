@@ -228,6 +228,34 @@ public sealed class TrainTests(CliWorld world)
         Assert.Single(Directory.GetFiles(world.At("wild"), "state-*.safetensors"));
     }
 
+    [Fact]
+    public async Task TheImagesDecideAndNotTheirPlace()
+    {
+        File.Copy(world.At("set.ifds"), world.At("place.ifds"));
+        WriteOptions("placed.json", 16, o => o with { Data = "place.ifds" });
+        (await world.Run("train --config placed.json --out placed --images 8 --threads 1 -q")).Expect(0);
+
+        // From another folder: the run knows where its images are.
+        Directory.CreateDirectory(world.At("elsewhere"));
+        using (
+            var there = new RunningProgram(
+                RunningProgram.Command(world.At("elsewhere"), ["train", "--resume", "../placed", "--images", "16", "--threads", "1", "-q"])
+            )
+        )
+            (await there.End()).Expect(0);
+
+        File.Move(world.At("place.ifds"), world.At("moved.ifds"));
+        (await world.Run("train --resume placed --images 24 --threads 1 -q")).Expect(4).ExpectOneErrorLine("place.ifds");
+        (await world.Run("train --resume placed --data moved.ifds --images 24 --threads 1 -q")).Expect(0);
+
+        world.Save("others/0.png", CliWorld.Picture(20, 20, 99));
+        (await world.Run($"dataset prepare others moved.ifds --size {CliWorld.Size} -q")).Expect(0);
+        (await world.Run("train --resume placed --images 32 --threads 1 -q"))
+            .Expect(3)
+            .ExpectOneErrorLine("moved.ifds|are not those that the run was started with|--data");
+        Assert.Equal([8L, 16, 24], StatsOf("placed"));
+    }
+
     private void WriteOptions(string name, long images, Func<TrainingOptions, TrainingOptions>? change = null)
     {
         var options = new TrainingOptions

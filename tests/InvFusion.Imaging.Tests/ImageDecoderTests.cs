@@ -77,6 +77,66 @@ public class ImageDecoderTests
     }
 
     [Theory]
+    [InlineData(1, "RGBW")]
+    [InlineData(3, "WBGR")]
+    [InlineData(6, "BRWG")]
+    [InlineData(8, "GWRB")]
+    public void The_orientation_of_a_png_is_applied_wherever_its_chunk_lies(byte orientation, string expected)
+    {
+        var png = ImageEncoder.Encode(TestImages.Quadrants(48, 32), ".png");
+        byte[] exif = [.. "II*\0"u8, 8, 0, 0, 0, 1, 0, 0x12, 1, 3, 0, 1, 0, 0, 0, orientation, 0, 0, 0, 0, 0, 0, 0];
+        var chunk = new MemoryStream();
+        PngFile.Chunk(chunk, "eXIf", exif);
+        foreach (var at in new[] { 8 + 25, png.Length - 12 }) // behind the header, before the end
+        {
+            var image = ImageDecoder.Decode([.. png[..at], .. chunk.ToArray(), .. png[at..]], "turned.png");
+            Assert.Equal(expected, TestImages.QuadrantNames(image));
+        }
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void The_orientation_of_a_webp_is_applied(bool named)
+    {
+        var webp = ImageEncoder.Encode(TestImages.Quadrants(48, 32), ".webp", 100);
+        byte[] exif = [.. named ? "Exif\0\0"u8 : [], .. "II*\0"u8, 8, 0, 0, 0, 1, 0, 0x12, 1, 3, 0, 1, 0, 0, 0, 6, 0, 0, 0, 0, 0, 0, 0];
+        Assert.True(webp.AsSpan(12).StartsWith("VP8X"u8));
+        webp[20] |= 8; // an EXIF chunk is there
+        byte[] file = [.. webp, .. "EXIF"u8, .. BitConverter.GetBytes(exif.Length), .. exif];
+        BitConverter.TryWriteBytes(file.AsSpan(4), file.Length - 8);
+        var image = ImageDecoder.Decode(file, "turned.webp");
+        Assert.Equal("BRWG", TestImages.QuadrantNames(image));
+    }
+
+    [Fact]
+    public void A_transparent_pixel_of_a_gif_keeps_its_colour() =>
+        AssertPixels(GifFile.Encode(2, 1, [1, 2, 3, 40, 50, 60], [1, 0], transparent: 1), [40, 50, 60, 1, 2, 3]);
+
+    [Fact]
+    public void A_transparent_pixel_of_a_webp_keeps_its_colour()
+    {
+        using var bitmap = new SkiaSharp.SKBitmap(
+            new SkiaSharp.SKImageInfo(8, 8, SkiaSharp.SKColorType.Rgba8888, SkiaSharp.SKAlphaType.Unpremul)
+        );
+        bitmap.Erase(new SkiaSharp.SKColor(200, 100, 50, 1));
+        using var encoded = bitmap.Encode(SkiaSharp.SKEncodedImageFormat.Webp, 100);
+        Assert.InRange(ImageDecoder.Decode(encoded.ToArray(), "x.webp").Pixels[0], 190, 210);
+    }
+
+    [Fact]
+    public void Alpha_alone_is_read_where_there_is_one()
+    {
+        using var folder = new TemporaryFolder();
+        File.WriteAllBytes(folder["alpha.png"], PngFile.Encode(2, 1, 8, 4, [77, 0, 8, 200]));
+        Assert.Equal([0, 200], ImageDecoder.LoadAlpha(folder["alpha.png"])!.Pixels);
+        File.WriteAllBytes(folder["plain.png"], PngFile.Encode(2, 1, 8, 0, [77, 8]));
+        Assert.Equal([255, 255], ImageDecoder.LoadAlpha(folder["plain.png"])!.Pixels);
+        File.WriteAllBytes(folder["x.tif"], TiffFile.Encode(2, 1, 8, 1, 1, [7, 250]));
+        Assert.Null(ImageDecoder.LoadAlpha(folder["x.tif"]));
+    }
+
+    [Theory]
     [InlineData(".png")]
     [InlineData(".jpg")]
     [InlineData(".webp")]

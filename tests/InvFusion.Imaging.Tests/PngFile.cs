@@ -31,7 +31,8 @@ internal static class PngFile
         return packed.ToArray();
     }
 
-    private static void Chunk(MemoryStream file, string type, byte[] data)
+    /// <summary>Writes a chunk with its checksum.</summary>
+    public static void Chunk(Stream file, string type, byte[] data)
     {
         byte[] body = [.. System.Text.Encoding.ASCII.GetBytes(type), .. data];
         var number = new byte[4];
@@ -42,7 +43,8 @@ internal static class PngFile
         file.Write(number);
     }
 
-    private static uint Crc(byte[] bytes)
+    /// <summary>The checksum of a chunk's type and data.</summary>
+    public static uint Crc(ReadOnlySpan<byte> bytes)
     {
         var crc = uint.MaxValue;
         foreach (var b in bytes)

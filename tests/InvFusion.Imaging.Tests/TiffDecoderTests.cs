@@ -66,7 +66,7 @@ public class TiffDecoderTests
     public void Compressions_strips_tiles_and_planes_give_the_same_picture(Compression compression, bool tiled, bool planes)
     {
         var picture = TestImages.Noise(45, 37);
-        var decoded = ImageDecoder.Decode(Write(picture, compression, tiled, planes), "test.tif");
+        var decoded = ImageDecoder.Decode(LibTiffFile.Write(picture, compression, tiled, planes), "test.tif");
         Assert.Equal((45, 37), (decoded.Width, decoded.Height));
         Assert.Equal(picture.Pixels, decoded.Pixels);
     }
@@ -88,7 +88,7 @@ public class TiffDecoderTests
     [Fact]
     public void A_truncated_file_is_an_error_that_names_it()
     {
-        var whole = Write(TestImages.Noise(40, 30), Compression.LZW, tiled: false, planes: false);
+        var whole = LibTiffFile.Write(TestImages.Noise(40, 30), Compression.LZW, tiled: false, planes: false);
         foreach (var part in new[] { 0.01, 0.1, 0.5, 0.9, 0.98 })
         {
             var error = Assert.Throws<DataFormatException>(() =>
@@ -119,59 +119,17 @@ public class TiffDecoderTests
         var random = new Random(3);
         for (var i = 0; i < 200; i++)
         {
-            var file = Write(TestImages.Noise(20, 20, 3, i), i % 2 == 0 ? Compression.LZW : Compression.NONE, i % 3 == 0, i % 5 == 0);
+            var file = LibTiffFile.Write(
+                TestImages.Noise(20, 20, 3, i),
+                i % 2 == 0 ? Compression.LZW : Compression.NONE,
+                i % 3 == 0,
+                i % 5 == 0
+            );
             for (var k = 0; k < 6; k++)
                 file[k < 3 ? file.Length - 1 - random.Next(Math.Min(200, file.Length)) : random.Next(file.Length)] = (byte)random.Next(256);
             var outcome = Record.Exception(() => ImageDecoder.Decode(file, "x"));
             Assert.True(outcome is null or DataFormatException, $"{outcome}");
         }
-    }
-
-    private static byte[] Write(RgbImage image, Compression compression, bool tiled, bool planes)
-    {
-        var stream = new MemoryStream();
-        using (var tiff = Tiff.ClientOpen("test", "w", stream, new TiffStream()))
-        {
-            tiff.SetField(TiffTag.IMAGEWIDTH, image.Width);
-            tiff.SetField(TiffTag.IMAGELENGTH, image.Height);
-            tiff.SetField(TiffTag.BITSPERSAMPLE, 8);
-            tiff.SetField(TiffTag.SAMPLESPERPIXEL, 3);
-            tiff.SetField(TiffTag.PHOTOMETRIC, Photometric.RGB);
-            tiff.SetField(TiffTag.PLANARCONFIG, planes ? PlanarConfig.SEPARATE : PlanarConfig.CONTIG);
-            tiff.SetField(TiffTag.COMPRESSION, compression);
-            if (tiled)
-            {
-                tiff.SetField(TiffTag.TILEWIDTH, 16);
-                tiff.SetField(TiffTag.TILELENGTH, 32);
-            }
-            else
-                tiff.SetField(TiffTag.ROWSPERSTRIP, 7);
-            for (var plane = 0; plane < (planes ? 3 : 1); plane++)
-                WritePlane(tiff, image, planes ? plane : -1, tiled);
-        }
-        return stream.ToArray();
-    }
-
-    // All samples, or those of one plane.
-    private static void WritePlane(Tiff tiff, RgbImage image, int plane, bool tiled)
-    {
-        byte[] Row(int y, int x, int count) =>
-            [
-                .. Enumerable
-                    .Range(x, count)
-                    .SelectMany(i => plane < 0 ? [0, 1, 2] : new[] { plane }, (i, c) => (i, c))
-                    .Select(p => p.i < image.Width && y < image.Height ? image.Pixels[3 * (y * image.Width + p.i) + p.c] : (byte)0),
-            ];
-
-        if (!tiled)
-            for (var y = 0; y < image.Height; y++)
-                Assert.True(tiff.WriteScanline(Row(y, 0, image.Width), y, (short)Math.Max(plane, 0)));
-        else
-            for (var y = 0; y < image.Height; y += 32)
-            for (var x = 0; x < image.Width; x += 16)
-                Assert.True(
-                    tiff.WriteTile([.. Enumerable.Range(y, 32).SelectMany(row => Row(row, x, 16))], x, y, 0, (short)Math.Max(plane, 0)) >= 0
-                );
     }
 
     private static void AssertPixels(byte[] file, byte[] expected) => Assert.Equal(expected, ImageDecoder.Decode(file, "test.tif").Pixels);

@@ -95,6 +95,7 @@ internal sealed class CompareCommand
     private int Run(ParseResult parsed, ICollective ranks, Reporter reporter, CancellationToken cancellation)
     {
         var specifications = parsed.GetValue(_degradations)!.Select(DegradationSpec.Parse).ToArray();
+        reporter.Lines(specifications.SelectMany(s => s.Notices()));
         var given = _shared.Sampler.Read(parsed, parsed.GetValue(_shared.Steps), parsed.GetValue(_shared.Churn));
         RequireKnown(given, parsed.GetValue(_methods)!);
         var networks = new List<(string Name, PreconditionedNetwork Network)>();

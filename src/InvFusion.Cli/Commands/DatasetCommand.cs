@@ -3,6 +3,7 @@ using System.Text.Json.Nodes;
 using InvFusion.Autoencoding;
 using InvFusion.Cli.Rendering;
 using InvFusion.Data;
+using InvFusion.Formats.IO;
 using InvFusion.Imaging;
 using TorchSharp;
 
@@ -67,6 +68,8 @@ internal static class DatasetCommand
                 Manifest.Of(header).Save(path + Manifest.Extension);
                 foreach (var name in header.Broken)
                     reporter.Line($"left out: {name}");
+                if (header.Skipped.Length > 0)
+                    reporter.Line($"left out: {FileKinds.Count(header.Skipped)}");
                 reporter.Line(
                     $"{path}: {header.Count} {Kind(header)} of {header.Channels}×{header.Size}×{header.Size}, SHA-256 {header.Sha256}"
                 );
@@ -117,7 +120,9 @@ internal static class DatasetCommand
             JsonText.Print(Json(h));
         else
             Console.WriteLine(
-                $"{h.Count} {Kind(h)} of {h.Channels}×{h.Size}×{h.Size}, crop {h.Crop}, from {h.Source}, {h.ClassCount} classes; whole"
+                Names.Line(
+                    $"{h.Count} {Kind(h)} of {h.Channels}×{h.Size}×{h.Size}, crop {h.Crop}, from {h.Source}, {h.ClassCount} classes; whole"
+                )
             );
         return ExitCode.Success;
     }
@@ -130,13 +135,13 @@ internal static class DatasetCommand
             JsonText.Print(Json(report));
         else
             foreach (var line in Lines(report))
-                Console.WriteLine(line);
+                Console.WriteLine(Names.Line(line));
         return report.Broken.Count == 0 ? ExitCode.Success : ExitCode.Data;
     }
 
     private static IEnumerable<string> Lines(DatasetReport report) =>
         [
-            $"{report.Count} images, {report.ClassSizes.Count} classes, {report.Skipped.Count} other files",
+            $"{report.Count} images, {report.ClassSizes.Count} classes, {FileKinds.Count(report.Skipped)}",
             .. report.Sizes.Select(s => $"{s.Width}×{s.Height}: {s.Count}"),
             .. report.Broken.Select(b => $"broken: {b.Name}: {b.Reason}"),
         ];

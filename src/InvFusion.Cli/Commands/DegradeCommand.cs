@@ -49,7 +49,9 @@ internal static class DegradeCommand
                 var (seed, sigma) = (parsed.GetValue(options.Seed), parsed.GetValue(options.Noise));
                 if (!(sigma >= 0 && sigma < 100))
                     throw new ConfigurationException($"--noise {sigma}: must be 0 to below 100, in units of images in [-1, 1]");
-                using var op = DegradationSpec.Parse(parsed.GetValue(options.Degradation)!).Build(shape, 1, seed);
+                var specification = DegradationSpec.Parse(parsed.GetValue(options.Degradation)!);
+                reporter.Lines(specification.Notices());
+                using var op = specification.Build(shape, 1, seed);
                 using var measurement = Measurement.Simulate(op, InputImage.Load(file, shape, reporter), sigma, seed);
                 cancellation.ThrowIfCancellationRequested();
                 var folder = parsed.GetValue(options.Out)!;

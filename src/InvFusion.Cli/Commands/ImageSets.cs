@@ -77,14 +77,24 @@ internal static class ImageSets
             : $"has images of {set.Channels}x{set.Size}x{set.Size}, the model works on {network.Channels}x{network.Resolution}x{network.Resolution}; "
                 + "give a set or a model that fits";
 
+    /// <summary>One line where a folder or archive holds files that are no images.</summary>
+    public static void TellSkipped(IImageSet set, Reporter reporter)
+    {
+        if (set.Skipped.Count > 0)
+            reporter.Line($"left out: {FileKinds.Count(set.Skipped)}");
+    }
+
     /// <summary>What the first images of a set are, for the manifest of a result.</summary>
-    public static Manifest ManifestOf(IImageSet set, int count, Reporter reporter, CancellationToken cancellation) =>
-        reporter.Run(
+    public static Manifest ManifestOf(IImageSet set, int count, Reporter reporter, CancellationToken cancellation)
+    {
+        TellSkipped(set, reporter);
+        return reporter.Run(
             "checksum",
             "images",
             progress => Manifest.Of(set, [.. Enumerable.Range(0, count)], new ImageProgress(progress), cancellation),
             aside: true
         );
+    }
 
     private static IImageSet Open(string path, int? size, int channels) =>
         CachedDataset.IsCached(path) ? CachedDataset.Open(path)

@@ -66,7 +66,11 @@ internal static class MetricsCommand
                             };
                             return new RestoredImages(set, specification, contestant, options, parsed.GetValue(samples));
                         },
-                        reporter => ImageSets.ManifestOf(set!, parsed.GetValue(count) ?? set!.Count, reporter, cancellation),
+                        reporter =>
+                        {
+                            reporter.Lines(specification.Notices());
+                            return ImageSets.ManifestOf(set!, parsed.GetValue(count) ?? set!.Count, reporter, cancellation);
+                        },
                         cancellation,
                         specification
                     );

@@ -72,7 +72,10 @@ internal static class ModelCommand
             Description =
                 "Of a preset: InvFusion, Blind or Unconditional. Of a blind network file: Unconditional, its prior where it is given no measurement",
         };
-        var entry = new Option<string>("--entry") { Description = "Which entry of the checkpoint", DefaultValueFactory = _ => "ema" };
+        var entry = new Option<string?>("--entry")
+        {
+            Description = "Which entry of the checkpoint; without it ema, else state_dict, else the saved object itself",
+        };
         var type = new Option<string>("--dtype") { Description = "fp32, or bf16 to halve the size", DefaultValueFactory = _ => "fp32" };
         var command = new Command(
             "convert",
@@ -108,7 +111,7 @@ internal static class ModelCommand
                         from,
                         to,
                         Configuration(parsed.GetValue(preset), parsed.GetValue(network), parsed.GetValue(kind) ?? NetworkKind.InvFusion),
-                        parsed.GetValue(entry)!,
+                        parsed.GetValue(entry),
                         element
                     );
                 new Reporter(parsed.GetValue(options.Quiet)).Line($"{to}: written");

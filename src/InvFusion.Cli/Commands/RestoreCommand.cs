@@ -61,6 +61,7 @@ internal static class RestoreCommand
                 var settings = SamplingOptions.Restore(parsed, options);
                 settings.Validate();
                 var degradation = DegradationSpec.Parse(parsed.GetValue(options.Degradation)!);
+                reporter.Lines(degradation.Notices());
                 // A method that asks no network restores pictures of any size: a model is loaded only where one is named, for its size.
                 var free = !Samplers.Find(settings.Method).NeedsNetwork && !SharedOptions.IsGiven(parsed, options.Model);
                 using var network = free ? null : options.LoadModel(parsed);

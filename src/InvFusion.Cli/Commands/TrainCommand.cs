@@ -87,8 +87,9 @@ internal static class TrainCommand
             var folder = Folder(parsed.GetValue(resume), parsed.GetValue(options.Out)!);
             OutputFolder.RequireName(folder);
             // Rank 0 reads them for all: it may be about to write the file that another would read.
-            var run = TrainingOptions.FromJson(ranks.Text(() => Options(parsed, folder).ToJson()), "training options");
+            var run = TrainingOptions.FromJson(ranks.Text(() => Options(parsed, folder).WithAbsolutePaths().ToJson()), "training options");
             using var set = ImageSets.Open(run.Data, run.Network);
+            ImageSets.TellSkipped(set, reporter);
             using var heldOut = run.Validation is { } validation ? ImageSets.Open(validation.Data, run.Network) : null;
             var device = options.Device(parsed, ranks);
             var exchange = Collectives.On(ranks, device);

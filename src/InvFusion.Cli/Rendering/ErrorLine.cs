@@ -1,3 +1,5 @@
+using InvFusion.Formats.IO;
+
 namespace InvFusion.Cli.Rendering;
 
 /// <summary>An error as the user sees it.</summary>
@@ -6,9 +8,7 @@ internal static class ErrorLine
     /// <summary>Writes one line, and where the error came from when that is wanted.</summary>
     public static void Print(Exception error, bool verbose, string prefix = "")
     {
-        Console.Error.WriteLine(
-            prefix + (error is OperationCanceledException ? "cancelled" : $"error: {error.Message.ReplaceLineEndings(" ")}")
-        );
+        Console.Error.WriteLine(prefix + (error is OperationCanceledException ? "cancelled" : $"error: {Names.Line(error.Message)}"));
         if (verbose)
             Console.Error.WriteLine(error);
     }

@@ -14,7 +14,7 @@ internal sealed class MetricOutput(string folder, JsonObject settings, Evaluatio
 
     public void Write()
     {
-        AtomicFile.WriteAllText(Path.Combine(folder, Files[0]), Saved().ToJsonString(JsonText.Options) + "\n");
+        AtomicFile.WriteAllText(Path.Combine(folder, Files[0]), JsonText.Text(Saved()) + "\n");
         AtomicFile.WriteAllText(Path.Combine(folder, Files[1]), Markdown());
         used.Save(Path.Combine(folder, Files[2]));
     }
@@ -59,7 +59,7 @@ internal sealed class MetricOutput(string folder, JsonObject settings, Evaluatio
         new()
         {
             ["metric"] = r.Name,
-            ["value"] = Number(r.Value.Mean),
+            ["value"] = r.Error is null ? r.Value.Mean : null,
             ["low"] = Number(r.Value.Low),
             ["high"] = Number(r.Value.High),
             ["interval"] = r.Interval,
@@ -68,7 +68,7 @@ internal sealed class MetricOutput(string folder, JsonObject settings, Evaluatio
             ["error"] = r.Error,
         };
 
-    // JSON has no NaN; what is not known is null.
+    // An interval that is not known is null, without a word.
     private static JsonValue? Number(double value) => double.IsFinite(value) ? JsonValue.Create(value) : null;
 
     private static string Invariant(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);

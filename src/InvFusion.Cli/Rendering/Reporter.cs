@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using InvFusion.Formats.IO;
 using Spectre.Console;
 
 namespace InvFusion.Cli.Rendering;
@@ -26,7 +27,14 @@ internal sealed class Reporter(bool quiet, bool plain = false)
     public void Line(string text)
     {
         if (!quiet)
-            Console.Error.WriteLine(text);
+            Console.Error.WriteLine(Names.Line(text));
+    }
+
+    /// <summary>Lines for the user.</summary>
+    public void Lines(IEnumerable<string> texts)
+    {
+        foreach (var text in texts)
+            Line(text);
     }
 
     private T Bar<T>(string title, Func<IProgress<(double Done, double Total)>, T> work) =>

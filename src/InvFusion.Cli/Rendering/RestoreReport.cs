@@ -89,8 +89,26 @@ internal sealed record RestoreReport
 /// <summary>Root mean squares of y - H x over σ_y, for each sample and for the mean of all.</summary>
 internal sealed record ResidualRatios(IReadOnlyList<double> Samples, double Mean);
 
-/// <summary>Quality against the truth.</summary>
-internal sealed record Quality(double Psnr, double Ssim);
+/// <summary>Quality against the truth. Where an image equals it there is no PSNR in JSON, but the reason.</summary>
+internal sealed record Quality([property: JsonConverter(typeof(FiniteNumber))] double Psnr, double Ssim)
+{
+    /// <summary>Why the PSNR is null.</summary>
+    public string? PsnrReason => JsonText.Reason(Psnr);
+}
+
+/// <summary>A number in JSON, null where it is none.</summary>
+internal sealed class FiniteNumber : JsonConverter<double>
+{
+    public override double Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) => reader.GetDouble();
+
+    public override void Write(Utf8JsonWriter writer, double value, JsonSerializerOptions options)
+    {
+        if (double.IsFinite(value))
+            writer.WriteNumberValue(value);
+        else
+            writer.WriteNullValue();
+    }
+}
 
 [JsonSourceGenerationOptions(
     PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase,

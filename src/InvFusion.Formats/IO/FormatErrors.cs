@@ -44,12 +44,8 @@ internal static class FormatErrors
     public static FileStream OpenRead(string path) =>
         Translate(path, () => new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, 1 << 16));
 
-    /// <summary>A name that came from a file, fit for a message: quoted, on one line, not too long.</summary>
-    public static string Quote(string name)
-    {
-        var text = new string([.. name.Take(80).Select(c => char.IsControl(c) || char.IsSurrogate(c) ? '?' : c)]);
-        return name.Length > 80 ? $"'{text}...'" : $"'{text}'";
-    }
+    /// <inheritdoc cref="Names.Quote"/>
+    public static string Quote(string name) => Names.Quote(name);
 
     private static string OneLine(string message) => message.ReplaceLineEndings(" ").TrimEnd('.', ' ');
 }

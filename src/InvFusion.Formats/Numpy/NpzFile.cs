@@ -1,4 +1,5 @@
 using System.IO.Compression;
+using InvFusion.Formats.IO;
 using static InvFusion.Formats.IO.FormatErrors;
 
 namespace InvFusion.Formats.Numpy;
@@ -8,17 +9,14 @@ public sealed class NpzFile : IDisposable
 {
     internal const string Extension = ".npy";
 
-    // Deflate can turn a kilobyte into a megabyte; an archive that does so beyond this size is not data.
-    private const long AlwaysAllowed = 64 << 20;
-    private const long AllowedExpansion = 100;
-
     private readonly string _path;
+    private readonly long _bytes;
     private readonly ZipArchive _zip;
     private readonly Dictionary<string, ZipArchiveEntry> _entries = [];
 
-    private NpzFile(string path, ZipArchive zip)
+    private NpzFile(string path, ZipArchive zip, long bytes)
     {
-        (_path, _zip) = (path, zip);
+        (_path, _zip, _bytes) = (path, zip, bytes);
         foreach (var entry in zip.Entries)
         {
             var name = entry.FullName.EndsWith(Extension, StringComparison.Ordinal) ? entry.FullName[..^Extension.Length] : entry.FullName;
@@ -39,7 +37,7 @@ public sealed class NpzFile : IDisposable
         var stream = OpenRead(path);
         try
         {
-            return Translate(path, () => new NpzFile(path, new ZipArchive(stream, ZipArchiveMode.Read)));
+            return Translate(path, () => new NpzFile(path, new ZipArchive(stream, ZipArchiveMode.Read), stream.Length));
         }
         catch
         {
@@ -57,10 +55,7 @@ public sealed class NpzFile : IDisposable
         if (!_entries.TryGetValue(name, out var entry))
             throw new DataFormatException($"{_path}: holds no array {Quote(name)}; it holds {List()}");
         var source = $"{_path}: array {Quote(name)}";
-        if (entry.Length > AlwaysAllowed && entry.Length / AllowedExpansion > entry.CompressedLength)
-            throw new DataFormatException(
-                $"{source}: would unpack {entry.CompressedLength} bytes to {entry.Length}; if it is genuine, save it with numpy.savez"
-            );
+        _ = ZipLimits.Length(entry, _bytes, source);
         return Translate(
             source,
             () =>

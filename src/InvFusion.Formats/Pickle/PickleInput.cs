@@ -12,6 +12,8 @@ internal sealed class PickleInput(string source, byte[] data)
 
     public int Position { get; private set; }
 
+    public int Length => data.Length;
+
     public byte Byte() => Take(1)[0];
 
     public int UInt16() => BinaryPrimitives.ReadUInt16LittleEndian(Take(2));

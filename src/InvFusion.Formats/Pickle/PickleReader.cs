@@ -6,7 +6,7 @@ namespace InvFusion.Formats.Pickle;
 /// Runs the stack machine of a pickle over data only. Python's values become: None null, bool, int long (or BigInteger), float double,
 /// str string, bytes byte[], tuple object?[], list List, dict and OrderedDict <see cref="PickleDictionary"/>, a class or function
 /// <see cref="PickleGlobal"/>; what the host knows becomes what the host says, and every other object a <see cref="PickleObject"/>.
-/// No instruction copies what is already built, so memory stays proportional to the pickle's length, however it refers to itself.
+/// No instruction copies what is already built (but for a bounded number of pairs), so memory stays proportional to the pickle's length, however it refers to itself.
 /// </summary>
 internal sealed class PickleReader
 {
@@ -20,6 +20,7 @@ internal sealed class PickleReader
     private readonly PickleHost _host;
     private readonly PickleStack _stack;
     private readonly Dictionary<uint, object?> _memo = [];
+    private long _pairs;
 
     private PickleReader(PickleInput input, PickleHost host) => (_input, _host, _stack) = (input, host, new PickleStack(input));
 
@@ -141,9 +142,30 @@ internal sealed class PickleReader
             PickleObject made => made.Class, // a function that would have been made by a call
             _ => throw Unfit("a call"),
         };
-        if (arguments.Length == 0 && function is { Module: "collections", Name: "OrderedDict" })
-            return new PickleDictionary();
+        if (function is { Module: "collections", Name: "OrderedDict" } && Ordered(arguments) is { } ordered)
+            return ordered;
         return (byHost ? _host.Call(function, arguments) : null) ?? new PickleObject(function, arguments);
+    }
+
+    // An OrderedDict: empty, or from Python 2 made of a list of pairs.
+    private PickleDictionary? Ordered(object?[] arguments)
+    {
+        if (arguments is [])
+            return new PickleDictionary();
+        if (arguments is not [List<object?> pairs])
+            return null;
+        // The one instruction that copies: a pair takes more than a byte of the pickle, unless a list is used over and over.
+        if ((_pairs += pairs.Count) > _input.Length)
+            throw _input.Error("it makes dictionaries without end");
+        var dictionary = new PickleDictionary();
+        foreach (var pair in pairs)
+            if (pair is List<object?> { Count: 2 } list)
+                dictionary.Set(list[0], list[1]);
+            else if (pair is object?[] { Length: 2 } tuple)
+                dictionary.Set(tuple[0], tuple[1]);
+            else
+                return null;
+        return dictionary;
     }
 
     private void SetState(object? state)

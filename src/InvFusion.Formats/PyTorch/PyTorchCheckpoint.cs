@@ -9,6 +9,9 @@ namespace InvFusion.Formats.PyTorch;
 /// </summary>
 public sealed class PyTorchCheckpoint : IDisposable
 {
+    // Where training programs keep a state dict beside other things, the one that is evaluated first.
+    private static readonly string[] UsualEntries = ["ema", "state_dict"];
+
     private readonly PyTorchContainer _archive;
 
     private PyTorchCheckpoint(PyTorchContainer archive)
@@ -45,20 +48,38 @@ public sealed class PyTorchCheckpoint : IDisposable
         }
     }
 
+    /// <summary>
+    /// The named tensors of the entry <c>ema</c> or <c>state_dict</c> where there is one, else of the saved object itself: <c>torch.save(network.state_dict(), path)</c>.
+    /// </summary>
+    /// <inheritdoc cref="StateDict"/>
+    public IReadOnlyDictionary<string, PyTorchTensor> FindStateDict()
+    {
+        if (UsualEntries.FirstOrDefault(Entries.Contains) is { } entry)
+            return StateDict(entry);
+        try
+        {
+            return StateDict(null);
+        }
+        catch (DataFormatException e)
+        {
+            throw new DataFormatException($"{e.Message}; name the entry that is one, of {Listed()}", e);
+        }
+    }
+
     /// <summary>The named tensors of one entry, which is a state dict, a whole pickled module or a TorchScript module, in their order there.</summary>
     /// <param name="entry">The entry of the saved dictionary, or null where the state dict or the module itself was saved.</param>
-    /// <returns>Tensors by name, as <c>state_dict()</c> names them; they can be read until the checkpoint is closed.</returns>
+    /// <returns>Tensors by name, as <c>state_dict()</c> of the bare network names them (without <c>module.</c> and <c>_orig_mod.</c> of what wrapped it); they can be read until the checkpoint is closed.</returns>
     /// <exception cref="DataFormatException">There is no such entry, or it holds something else.</exception>
     public IReadOnlyDictionary<string, PyTorchTensor> StateDict(string? entry = "ema")
     {
         if (entry is null)
             return StateDictReader.Read(_archive, "the saved object", Root);
         if (StateDictReader.DictionaryOf(Root) is not { } dictionary || !dictionary.TryGetValue(entry, out var value))
-            throw _archive.Error(
-                $"has no entry {Quote(entry)}; it has {(Entries is [] ? "none" : string.Join(", ", Entries.Take(10).Select(Quote)))}"
-            );
+            throw _archive.Error($"has no entry {Quote(entry)}; it has {Listed()}");
         return StateDictReader.Read(_archive, $"entry {Quote(entry)}", value);
     }
+
+    private string Listed() => Entries is [] ? "none" : string.Join(", ", Entries.Take(10).Select(Quote));
 
     /// <summary>Closes the file.</summary>
     public void Dispose() => _archive.Dispose();

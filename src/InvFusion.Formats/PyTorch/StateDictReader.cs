@@ -11,6 +11,8 @@ internal sealed class StateDictReader
     private const int MaximumParts = 1_000_000;
     private const long MaximumNameCharacters = 4 << 20;
 
+    private const string AverageCount = "n_averaged";
+
     private readonly PyTorchContainer _archive;
     private readonly string _what;
     private readonly Dictionary<string, PyTorchTensor> _tensors = [];
@@ -19,7 +21,35 @@ internal sealed class StateDictReader
 
     private StateDictReader(PyTorchContainer archive, string what) => (_archive, _what) = (archive, what);
 
-    public static Dictionary<string, PyTorchTensor> Read(PyTorchContainer archive, string what, object? value)
+    public static Dictionary<string, PyTorchTensor> Read(PyTorchContainer archive, string what, object? value) =>
+        WithoutWrappers(archive, what, ReadAll(archive, what, value));
+
+    // What wraps a network in training puts its own name before those of the tensors: DistributedDataParallel and AveragedModel "module.", torch.compile "_orig_mod.", also
+    // of a part of a network; AveragedModel counts beside them.
+    private static Dictionary<string, PyTorchTensor> WithoutWrappers(
+        PyTorchContainer archive,
+        string what,
+        Dictionary<string, PyTorchTensor> tensors
+    )
+    {
+        const string Compiled = "_orig_mod.";
+        string[] wrappers = ["module.", Compiled];
+        if (tensors.Keys.All(name => name == AverageCount || name.StartsWith(wrappers[0], StringComparison.Ordinal)))
+            tensors.Remove(AverageCount);
+        while (
+            tensors.Count > 0 && Array.Find(wrappers, w => tensors.Keys.All(k => k.StartsWith(w, StringComparison.Ordinal))) is { } wrapper
+        )
+            tensors = tensors.ToDictionary(t => t.Key[wrapper.Length..], t => t.Value);
+        if (!tensors.Keys.Any(name => name.Contains("." + Compiled, StringComparison.Ordinal)))
+            return tensors;
+        var plain = new Dictionary<string, PyTorchTensor>();
+        foreach (var (name, tensor) in tensors)
+            if (!plain.TryAdd(name.Replace("." + Compiled, ".", StringComparison.Ordinal), tensor))
+                throw archive.Error($"{what}: holds {Quote(name)} with and without '{Compiled}'");
+        return plain;
+    }
+
+    private static Dictionary<string, PyTorchTensor> ReadAll(PyTorchContainer archive, string what, object? value)
     {
         var reader = new StateDictReader(archive, what);
         if (IsScript(value))

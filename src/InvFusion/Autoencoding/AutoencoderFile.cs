@@ -21,9 +21,11 @@ public static class AutoencoderFile
         foreach (var name in file.Tensors.Keys)
             if (!names.TryAdd(AutoencoderNames.ToOwn(name, levels), name))
                 throw new DataFormatException($"{path}: has {name} under two names");
+        var configuration = Configuration(file, path, names, levels);
         return Parameters.Loaded(
-            () => new KlAutoencoder(Configuration(file, path, names, levels)),
-            network => StrictState.Copy(network.state_dict(), file, path, names, "autoencoder", pointwiseAsMatrix: true)
+            () => new KlAutoencoder(configuration),
+            network => StrictState.Copy(network.state_dict(), file, path, names, "autoencoder", pointwiseAsMatrix: true),
+            outline => StrictState.Check(outline.state_dict(), file, path, names, "autoencoder", pointwiseAsMatrix: true)
         );
     }
 

@@ -1,19 +1,17 @@
-using System.IO.MemoryMappedFiles;
 using System.Security.Cryptography;
 using System.Text.Json;
 using InvFusion.Autoencoding;
 
 namespace InvFusion.Data;
 
-/// <summary>A prepared set in one file, mapped into memory: nothing is decoded when it is read.</summary>
+/// <summary>A prepared set in one file: nothing is decoded when it is read.</summary>
+/// <remarks>It is read and not mapped: a file that shrinks in use would end the process, and whoever reads it copies the pixels anyway.</remarks>
 public sealed class CachedDataset : IImageSet
 {
     private readonly string _path;
-    private readonly MemoryMappedFile _file;
-    private readonly MemoryMappedViewAccessor _pixels;
+    private readonly FileStream _file;
 
-    private CachedDataset(string path, CachedHeader header, MemoryMappedFile file, MemoryMappedViewAccessor pixels) =>
-        (_path, Header, _file, _pixels) = (path, header, file, pixels);
+    private CachedDataset(string path, CachedHeader header, FileStream file) => (_path, Header, _file) = (path, header, file);
 
     /// <summary>What the file says about itself.</summary>
     public CachedHeader Header { get; }
@@ -46,11 +44,16 @@ public sealed class CachedDataset : IImageSet
     {
         try
         {
-            using var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read);
-            var (layout, header) = ReadHeader(stream, path);
-            var file = MemoryMappedFile.CreateFromFile(path, FileMode.Open, null, 0, MemoryMappedFileAccess.Read);
-            var view = file.CreateViewAccessor(CachedLayout.PixelOffset, layout.PixelBytes, MemoryMappedFileAccess.Read);
-            return new CachedDataset(path, header, file, view);
+            var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, 0);
+            try
+            {
+                return new CachedDataset(path, ReadHeader(stream, path), stream);
+            }
+            catch
+            {
+                stream.Dispose();
+                throw;
+            }
         }
         catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
         {
@@ -87,8 +90,20 @@ public sealed class CachedDataset : IImageSet
         ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(index, Count);
         if (planes.Length != this.StoredBytes())
             throw new ArgumentException($"{planes.Length} bytes are not the {this.StoredBytes()} of an image", nameof(planes));
-        var view = _pixels.SafeMemoryMappedViewHandle;
-        view.ReadSpan((ulong)(_pixels.PointerOffset + (long)index * planes.Length), planes);
+        var position = CachedLayout.PixelOffset + (long)index * planes.Length;
+        try
+        {
+            for (int done = 0, count; done < planes.Length; done += count)
+            {
+                count = RandomAccess.Read(_file.SafeFileHandle, planes[done..], position + done);
+                if (count == 0)
+                    throw new DataFormatException($"{_path}: was truncated while it was read (image {index} is gone); prepare it anew");
+            }
+        }
+        catch (IOException e)
+        {
+            throw new DataFormatException($"{_path}: image {index} cannot be read ({e.Message.TrimEnd('.')})", e);
+        }
     }
 
     /// <summary>Holds all pixels against their checksum.</summary>
@@ -109,13 +124,9 @@ public sealed class CachedDataset : IImageSet
     }
 
     /// <inheritdoc/>
-    public void Dispose()
-    {
-        _pixels.Dispose();
-        _file.Dispose();
-    }
+    public void Dispose() => _file.Dispose();
 
-    private static (CachedLayout Layout, CachedHeader Header) ReadHeader(FileStream stream, string path)
+    private static CachedHeader ReadHeader(FileStream stream, string path)
     {
         var layout = CachedLayout.Parse(ReadPrefix(stream), stream.Length, path);
         var json = new byte[layout.HeaderBytes];
@@ -125,7 +136,7 @@ public sealed class CachedDataset : IImageSet
             throw new DataFormatException($"{path}: its header is damaged (checksum); prepare it anew");
         var header = Parse(json);
         return header is not null && header.Fits(layout.PixelBytes) && (header.Latents is null) == (layout.Version == CachedLayout.Pixels)
-            ? (layout, header)
+            ? header
             : throw new DataFormatException($"{path}: its header does not describe its content; prepare it anew");
     }
 

@@ -16,6 +16,17 @@ public static class DatasetLayouts
     /// <summary>The names, for help and errors.</summary>
     public static string Usage { get; } = $"{string.Join(", ", All.Select(layout => layout.Name))} with a colon and its folder";
 
+    /// <summary>The same with an absolute path, where the path leads to something.</summary>
+    /// <param name="text">A path, or the name of a part, a colon and a path.</param>
+    public static string Absolute(string text)
+    {
+        ArgumentNullException.ThrowIfNull(text);
+        if (Path.Exists(text))
+            return Path.GetFullPath(text);
+        var start = text.IndexOf(':', StringComparison.Ordinal) + 1;
+        return start > 0 && Path.Exists(text[start..]) ? text[..start] + Path.GetFullPath(text[start..]) : text;
+    }
+
     /// <summary>Opens a part of a known data set; null when the text names none.</summary>
     /// <param name="text">For example <c>imagenet-val-10k:/data/imagenet</c>.</param>
     /// <exception cref="DataFormatException">The folder is missing or is not laid out so.</exception>

@@ -81,7 +81,7 @@ public static class DatasetPreparer
     {
         if (broken.Count == 0 || (options.LeaveOutBroken && written > 0))
             return;
-        var names = string.Join(", ", broken.Take(5).Select(b => b.Name)) + (broken.Count > 5 ? ", ..." : "");
+        var names = string.Join(", ", broken.Take(5).Select(b => Names.Shown(b.Name))) + (broken.Count > 5 ? ", ..." : "");
         var wayOut = written > 0 ? "repair or remove them, or leave out broken images" : "no image is left";
         throw new DataFormatException(
             $"{source.Description}: {broken.Count} of {source.Count} images cannot be read: {names} (first: {broken[0].Reason}); {wayOut}"

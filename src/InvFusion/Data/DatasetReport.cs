@@ -41,8 +41,7 @@ public sealed record DatasetReport
             {
                 try
                 {
-                    var image = source.Load(i);
-                    sizes[i] = (image.Width, image.Height);
+                    sizes[i] = source.Use(i, image => (image.Width, image.Height));
                 }
                 catch (DataFormatException e)
                 {

@@ -3,15 +3,6 @@ namespace InvFusion.Data;
 /// <summary>The images of a folder and of all folders below it.</summary>
 public sealed class FolderSource : ImageSource
 {
-    // Hidden files are listed too: nothing is left out in silence.
-    private static readonly EnumerationOptions Everything = new()
-    {
-        RecurseSubdirectories = true,
-        AttributesToSkip = FileAttributes.None,
-        IgnoreInaccessible = false,
-        MaxRecursionDepth = 32, // ends a circle of links
-    };
-
     private readonly string _folder;
 
     /// <summary>Lists the folder.</summary>
@@ -24,16 +15,12 @@ public sealed class FolderSource : ImageSource
         Index(List(folder));
     }
 
-    private string[] List(string folder)
+    // Hidden files are listed too: nothing is left out in silence.
+    private IReadOnlyList<string> List(string folder)
     {
         try
         {
-            return
-            [
-                .. Directory
-                    .EnumerateFiles(_folder, "*", Everything)
-                    .Select(file => Path.GetRelativePath(_folder, file).Replace(Path.DirectorySeparatorChar, '/')),
-            ];
+            return FolderFiles.List(_folder);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -49,7 +36,7 @@ public sealed class FolderSource : ImageSource
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new DataFormatException($"{Description}: {name}: cannot be read ({e.Message.TrimEnd('.')})", e);
+            throw Unreadable(name, e);
         }
     }
 
@@ -61,7 +48,7 @@ public sealed class FolderSource : ImageSource
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new DataFormatException($"{Description}: {name}: cannot be read ({e.Message.TrimEnd('.')})", e);
+            throw Unreadable(name, e);
         }
     }
 }

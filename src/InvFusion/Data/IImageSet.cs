@@ -24,6 +24,9 @@ public interface IImageSet : IDisposable
     /// <summary>The class of an image, or -1 without labels.</summary>
     int Label(int index);
 
+    /// <summary>Files of the source that are no images; none where nothing is known of them.</summary>
+    IReadOnlyList<string> Skipped => [];
+
     /// <summary>Where the images come from, for a <see cref="Manifest"/>.</summary>
     ImageOrigin Origin => ImageOrigin.Unknown;
 

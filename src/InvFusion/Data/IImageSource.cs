@@ -30,4 +30,14 @@ public interface IImageSource : IDisposable
     /// <summary>Decodes an image.</summary>
     /// <exception cref="DataFormatException">The file is damaged; the message names it.</exception>
     RgbImage Load(int index);
+
+    /// <summary>Decodes an image and makes something smaller of it, within the memory that all threads share.</summary>
+    /// <param name="index">0 to <see cref="Count"/> - 1.</param>
+    /// <param name="use">What is made of it.</param>
+    /// <exception cref="DataFormatException">The file is damaged; the message names it.</exception>
+    T Use<T>(int index, Func<RgbImage, T> use)
+    {
+        ArgumentNullException.ThrowIfNull(use);
+        return use(Load(index));
+    }
 }

@@ -9,6 +9,7 @@ public sealed class IdxSet : IImageSet
     private const uint ImageMagic = 0x00000803; // bytes, three dimensions
     private const uint LabelMagic = 0x00000801;
     private const int MaxBytes = 1 << 30;
+    private const long DeflateExpansion = 1032; // at best
 
     private readonly string _name;
     private readonly byte[] _pixels;
@@ -89,6 +90,10 @@ public sealed class IdxSet : IImageSet
             var length = sizes.Aggregate(1.0, (product, size) => product * Math.Max(size, 0));
             if (length is < 1 or > MaxBytes)
                 throw new DataFormatException($"{path}: claims {string.Join("x", sizes)} bytes; 1 to {MaxBytes} can be read");
+            if (length > (stream is GZipStream ? file.Length * DeflateExpansion : file.Length))
+                throw new DataFormatException(
+                    $"{path}: is truncated (claims {string.Join("x", sizes)} bytes, the file has {file.Length}); download it anew"
+                );
             var values = new byte[(int)length];
             stream.ReadExactly(values);
             return stream.ReadByte() < 0

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using InvFusion.Formats.IO;
 
 namespace InvFusion.Data;
 
@@ -23,38 +24,83 @@ internal sealed class ImageLabels
     public int this[int index] => _labels.Length == 0 ? -1 : _labels[index];
 
     /// <summary>Reads the labels of the named images.</summary>
-    /// <param name="json">The file's content.</param>
-    /// <param name="names">The images; each needs a label, unless the file has none at all.</param>
-    /// <param name="file">What errors call the file.</param>
-    public static ImageLabels Parse(ReadOnlyMemory<byte> json, IReadOnlyList<string> names, string file)
+    /// <param name="files">Content, folder (with its slash, which the names in the file lack) and what errors call the file.</param>
+    /// <param name="names">The images; each needs a label, unless there are none at all.</param>
+    public static ImageLabels Parse(IReadOnlyList<(byte[] Json, string Folder, string Shown)> files, IReadOnlyList<string> names)
+    {
+        var labels = files.Count == 0 ? null : names.ToDictionary(name => name, _ => -1);
+        var any = false;
+        foreach (var (json, folder, shown) in files)
+            any |= Read(json, folder, labels!, shown);
+        return any ? new ImageLabels([.. names.Select(name => Find(labels!, name, files[0].Shown))]) : None;
+    }
+
+    // Sets the labels of the names that are there; whether the file has any at all.
+    private static bool Read(byte[] json, string folder, Dictionary<string, int> labels, string file)
     {
         try
         {
-            using var document = JsonDocument.Parse(json);
-            if (!document.RootElement.TryGetProperty("labels", out var list) || list.ValueKind == JsonValueKind.Null)
-                return None;
-            var byName = new Dictionary<string, int>(names.Count);
-            foreach (var pair in list.EnumerateArray())
-                byName[pair[0].GetString()!.Replace('\\', '/')] = Class(pair[1], pair[0], file);
-            return new ImageLabels([.. names.Select(name => Find(byName, name, file))]);
+            return Read(json.AsSpan().StartsWith(Mark) ? json.AsSpan(Mark.Length) : json, folder, labels, file);
         }
-        catch (Exception e)
-            when (e is JsonException or InvalidOperationException or FormatException or IndexOutOfRangeException or ArgumentNullException)
+        catch (Exception e) when (e is JsonException or InvalidOperationException or FormatException)
         {
-            throw new DataFormatException(
-                $"{file}: is not {{\"labels\": [[\"name\", number], ...]}} ({e.Message.ReplaceLineEndings(" ")})",
-                e
-            );
+            throw new DataFormatException($"{file}: is not {{\"labels\": [[\"name\", number], ...]}} ({Names.Shown(e.Message)})", e);
         }
     }
 
-    private static int Class(JsonElement value, JsonElement name, string file) =>
-        value.GetInt32() is >= 0 and < 1 << 20 and var label
-            ? label
-            : throw new DataFormatException($"{file}: label {value} of {name} is not a class number from 0 on");
+    private static bool Read(ReadOnlySpan<byte> json, string folder, Dictionary<string, int> labels, string file)
+    {
+        var reader = new Utf8JsonReader(json);
+        Next(ref reader, JsonTokenType.StartObject);
+        var any = false;
+        while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
+        {
+            var isLabels = reader.ValueTextEquals("labels"u8);
+            reader.Read();
+            if (!isLabels || reader.TokenType == JsonTokenType.Null)
+            {
+                reader.Skip();
+                continue;
+            }
+            any = true;
+            Require(reader, JsonTokenType.StartArray);
+            while (reader.Read() && reader.TokenType == JsonTokenType.StartArray)
+                ReadPair(ref reader, folder, labels, file);
+            Require(reader, JsonTokenType.EndArray);
+        }
+        reader.Read(); // refuses what follows
+        return any;
+    }
+
+    private static void ReadPair(ref Utf8JsonReader reader, string folder, Dictionary<string, int> labels, string file)
+    {
+        Next(ref reader, JsonTokenType.String);
+        var name = reader.GetString()!.Replace('\\', '/');
+        Next(ref reader, JsonTokenType.Number);
+        if (reader.GetInt32() is not (>= 0 and < 1 << 20 and var label))
+            throw new DataFormatException($"{file}: label {reader.GetInt32()} of {Names.Shown(name)} is not a class number from 0 on");
+        if (labels.ContainsKey(folder + name))
+            labels[folder + name] = label;
+        while (reader.Read() && reader.TokenType != JsonTokenType.EndArray)
+            reader.Skip();
+    }
+
+    private static void Next(ref Utf8JsonReader reader, JsonTokenType type)
+    {
+        reader.Read();
+        Require(reader, type);
+    }
+
+    private static void Require(in Utf8JsonReader reader, JsonTokenType type)
+    {
+        if (reader.TokenType != type)
+            throw new JsonException($"{type} is wanted at byte {reader.TokenStartIndex}, {reader.TokenType} is there");
+    }
 
     private static int Find(Dictionary<string, int> labels, string name, string file) =>
-        labels.TryGetValue(name, out var label)
+        labels[name] is >= 0 and var label
             ? label
-            : throw new DataFormatException($"{file}: has no label for {name}; add one, or set \"labels\" to null");
+            : throw new DataFormatException($"{file}: has no label for {Names.Shown(name)}; add one, or set \"labels\" to null");
+
+    private static ReadOnlySpan<byte> Mark => [0xEF, 0xBB, 0xBF]; // of UTF-8, which some editors write before the text
 }

@@ -1,3 +1,5 @@
+using InvFusion.Formats.IO;
+
 namespace InvFusion.Data;
 
 /// <summary>ImageNet: folders <c>train/</c> and <c>val/</c>, in them one for each class.</summary>
@@ -43,13 +45,13 @@ internal static class ImageNetLayout
         var slash = image.IndexOf('/', StringComparison.Ordinal);
         if (slash < 0)
             throw new DataFormatException(
-                $"{folder}: {image} lies in no class folder; sort the images into folders named as their classes"
+                $"{folder}: {Names.Shown(image)} lies in no class folder; sort the images into folders named as their classes"
             );
         var name = image[..slash];
         return classes.TryGetValue(name, out var label)
             ? label
             : throw new DataFormatException(
-                $"{folder}: '{name}' is none of the {classes.Count} classes (of {string.Join(", ", OrderFiles)}, or else the folders of train/); rename or remove it"
+                $"{folder}: {Names.Quote(name)} is none of the {classes.Count} classes (of {string.Join(", ", OrderFiles)}, or else the folders of train/); rename or remove it"
             );
     }
 
@@ -62,7 +64,7 @@ internal static class ImageNetLayout
         var classes = new Dictionary<string, int>(StringComparer.Ordinal);
         foreach (var name in names)
             if (!classes.TryAdd(name, classes.Count))
-                throw new DataFormatException($"{file}: names {name} twice");
+                throw new DataFormatException($"{file}: names {Names.Shown(name)} twice");
         return classes.Count > 0
             ? classes
             : throw new DataFormatException($"{file ?? folder}: has no class; a folder for each, or one identifier a line, is wanted");

@@ -27,6 +27,9 @@ public sealed class ResizedSet(IImageSource source, int size, CropMode crop = Cr
     public IReadOnlyList<string> Names => source.Names;
 
     /// <inheritdoc/>
+    public IReadOnlyList<string> Skipped => source.Skipped;
+
+    /// <inheritdoc/>
     public int ClassCount => source.ClassCount;
 
     /// <inheritdoc/>
@@ -39,7 +42,7 @@ public sealed class ResizedSet(IImageSource source, int size, CropMode crop = Cr
     /// <inheritdoc/>
     public void Read(int index, Span<byte> planes)
     {
-        var image = CenterCrop.Apply(source.Load(index), Size, crop);
+        var image = source.Use(index, whole => CenterCrop.Apply(whole, Size, crop));
         (Channels == 1 ? image.ToGrey() : image).CopyPlanarTo(planes);
     }
 

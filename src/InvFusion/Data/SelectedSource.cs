@@ -47,5 +47,8 @@ internal sealed class SelectedSource : IImageSource
     public RgbImage Load(int index) => _source.Load(_indices[index]);
 
     /// <inheritdoc/>
+    public T Use<T>(int index, Func<RgbImage, T> use) => _source.Use(_indices[index], use);
+
+    /// <inheritdoc/>
     public void Dispose() => _source.Dispose();
 }

@@ -1,15 +1,15 @@
 using System.IO.Compression;
+using InvFusion.Formats.IO;
 
 namespace InvFusion.Data;
 
 /// <summary>The images of a zip archive.</summary>
 public sealed class ZipSource : ImageSource
 {
-    private const long MaxFileLength = 1 << 30;
-
     // An archive is one stream with one position: reading takes turns, decoding does not.
     private readonly Lock _gate = new();
     private readonly ZipArchive _archive;
+    private readonly long _bytes; // of the whole archive
     private readonly Dictionary<string, ZipArchiveEntry> _entries = new(StringComparer.Ordinal);
 
     /// <summary>Reads the archive's directory.</summary>
@@ -18,12 +18,12 @@ public sealed class ZipSource : ImageSource
     public ZipSource(string path)
         : base(path)
     {
-        _archive = OpenArchive(path);
+        (_archive, _bytes) = OpenArchive(path);
         try
         {
             foreach (var entry in Entries(path))
                 if (!_entries.TryAdd(entry.FullName.Replace('\\', '/'), entry))
-                    throw new DataFormatException($"{path}: holds {entry.FullName} twice");
+                    throw new DataFormatException($"{path}: holds {Formats.IO.Names.Shown(entry.FullName)} twice");
             Index(_entries.Keys);
         }
         catch
@@ -33,11 +33,11 @@ public sealed class ZipSource : ImageSource
         }
     }
 
-    private static ZipArchive OpenArchive(string path)
+    private static (ZipArchive Archive, long Bytes) OpenArchive(string path)
     {
         try
         {
-            return ZipFile.OpenRead(path);
+            return (ZipFile.Open(path, ZipArchiveMode.Read, new ZipNameEncoding()), new FileInfo(path).Length);
         }
         catch (InvalidDataException e)
         {
@@ -64,29 +64,27 @@ public sealed class ZipSource : ImageSource
     private protected override byte[] ReadFile(string name)
     {
         var entry = _entries[name];
-        if (entry.Length > MaxFileLength)
-            throw new DataFormatException($"{Description}: {name}: claims {entry.Length} bytes, more than an image can have");
         try
         {
             byte[] content;
             lock (_gate)
             {
-                content = new byte[entry.Length];
+                content = new byte[LengthOf(name)];
                 using var stream = entry.Open();
                 stream.ReadExactly(content);
             }
             // .NET leaves the checksum to us; a damaged JPEG would otherwise decode to a damaged picture.
             if (Crc32.Of(content) != entry.Crc32)
-                throw new DataFormatException($"{Description}: {name}: is damaged (checksum)");
+                throw new DataFormatException($"{Shown(name)}: is damaged (checksum)");
             return content;
         }
         catch (Exception e) when (e is IOException or InvalidDataException or OverflowException or NotSupportedException)
         {
-            throw new DataFormatException($"{Description}: {name}: cannot be unpacked ({e.Message.TrimEnd('.')})", e);
+            throw new DataFormatException($"{Shown(name)}: cannot be unpacked ({Formats.IO.Names.Shown(e.Message).TrimEnd('.')})", e);
         }
     }
 
-    private protected override long LengthOf(string name) => _entries[name].Length;
+    private protected override long LengthOf(string name) => ZipLimits.Length(_entries[name], _bytes, Shown(name));
 
     /// <inheritdoc/>
     protected override void Dispose(bool disposing)

@@ -12,6 +12,7 @@ public sealed class DegradationSpec
 {
     private const ulong SamplePurpose = 0xDE60;
     private const ulong BatchPurpose = 0xDE61;
+    private const string MaskName = "mask:";
 
     private readonly IReadOnlyList<Part> _parts;
 
@@ -78,6 +79,16 @@ public sealed class DegradationSpec
 
     /// <summary>Whether a name is in the table.</summary>
     internal static bool Knows(string name) => SpecTable.Find(name.Trim()) is not null;
+
+    /// <summary>What is odd about the files that it names, one line each: a mask that keeps nothing or everything.</summary>
+    /// <exception cref="DataFormatException">A file that it names cannot be used.</exception>
+    public IReadOnlyList<string> Notices() =>
+        [
+            .. _parts
+                .Where(p => p.Text.StartsWith(MaskName, StringComparison.Ordinal))
+                .Select(p => SpecFiles.MaskNotice(p.Text[MaskName.Length..].Trim()))
+                .OfType<string>(),
+        ];
 
     /// <inheritdoc/>
     public override string ToString() => Text;

@@ -7,13 +7,41 @@ namespace InvFusion.Degradations;
 /// <summary>Masks, kernels and matrices from files: images or .npy arrays.</summary>
 internal static class SpecFiles
 {
-    /// <summary>A mask <c>[1, 1 or C, H, W]</c>: light is observed (above half of the range; above 0.5 in an array).</summary>
+    /// <summary>
+    /// A mask <c>[1, 1 or C, H, W]</c>: light is observed (above half of the range; above 0.5 in an array). An image that has but 0 and 1 of 255 means those; one of a single colour
+    /// with an alpha that varies means that.
+    /// </summary>
     public static Tensor Mask(string path, ImageShape image)
     {
-        var mask = Planes(path, "mask");
+        var mask = Mask(path);
         if (mask.shape[^2] == image.Height && mask.shape[^1] == image.Width && (mask.shape[1] == 1 || mask.shape[1] == image.Channels))
             return mask;
         throw new DataFormatException($"{path}: the mask is {Size(mask)}, the image {image}; give one of the image's height and width");
+    }
+
+    /// <summary>Why a mask is hardly what was meant, in one line: it keeps nothing, or everything. Null where it keeps a part.</summary>
+    public static string? MaskNotice(string path)
+    {
+        using var scope = NewDisposeScope();
+        var kept = (Mask(path) > 0.5).to_type(ScalarType.Float32).mean().item<float>();
+        return kept is > 0 and < 1
+            ? null
+            : $"{path}: the mask keeps {(kept > 0 ? "every" : "no")} pixel, so that {(kept > 0 ? "nothing is missing" : "nothing is measured")}; a pixel is kept where the mask is light";
+    }
+
+    private static Tensor Mask(string path)
+    {
+        if (IsArray(path))
+            return Planes(path, "mask");
+        var grey = ImageDecoder.Load(path).ToGrey();
+        if (
+            grey.Pixels.All(p => p == grey.Pixels[0])
+            && ImageDecoder.LoadAlpha(path) is { } alpha
+            && alpha.Pixels.Any(p => p != alpha.Pixels[0])
+        )
+            grey = alpha;
+        var full = Math.Max((byte)1, grey.Pixels.Max()) == 1 ? 1f : 255f;
+        return tensor(System.Array.ConvertAll(grey.Pixels, p => p / full)).reshape(1, 1, grey.Height, grey.Width);
     }
 
     /// <summary>A kernel <c>[1, 1 or C, kh, kw]</c>: that of an image is normalised to sum 1, an array is taken as it is.</summary>

@@ -1,4 +1,5 @@
 using InvFusion.Formats;
+using InvFusion.Formats.IO;
 using InvFusion.Formats.PyTorch;
 using InvFusion.Formats.Safetensors;
 using InvFusion.Modules;
@@ -9,22 +10,38 @@ namespace InvFusion.Models;
 /// <summary>Converts checkpoints to network files; every name and shape is checked against the configuration before anything is written.</summary>
 public static class ModelConverter
 {
-    /// <summary>A checkpoint of the public PyTorch implementation (a zip made by <c>torch.save</c>); nothing in it is executed.</summary>
+    /// <summary>A checkpoint of PyTorch (made by <c>torch.save</c>); nothing in it is executed.</summary>
     /// <param name="from">The checkpoint.</param>
     /// <param name="to">The file to write.</param>
     /// <param name="configuration">The network that it belongs to.</param>
-    /// <param name="entry">The entry of the checkpoint's dictionary that holds the state dict.</param>
+    /// <param name="entry">
+    /// The entry of the checkpoint's dictionary that holds the state dict; null for <c>ema</c> or <c>state_dict</c> where there is one, else the saved object itself.
+    /// </param>
     /// <param name="type">Storage type.</param>
     /// <exception cref="DataFormatException">The checkpoint is damaged or belongs to another network.</exception>
-    public static void FromPyTorch(string from, string to, NetworkConfiguration configuration, string entry, ElementType type)
+    public static void FromPyTorch(string from, string to, NetworkConfiguration configuration, string? entry, ElementType type)
     {
         using var checkpoint = PyTorchCheckpoint.Open(from);
-        var source = checkpoint.StateDict(entry);
+        var source = entry is null ? checkpoint.FindStateDict() : checkpoint.StateDict(entry);
+        using (var outline = Parameters.Outline(() => new PreconditionedNetwork(configuration)))
+            Check(outline.state_dict(), source, from);
         using var network = NetworkFile.Build(configuration);
         var state = network.state_dict();
-        if (source.Keys.FirstOrDefault(name => !state.ContainsKey(name)) is { } surplus)
-            throw new DataFormatException($"{from}: tensor '{surplus}' does not belong to this network; check --preset and --kind");
         using var noGrad = no_grad();
+        foreach (var (name, target) in state)
+        {
+            using var values = tensor(source[name].ReadSingles()).view(target.shape);
+            target.copy_(values);
+        }
+        NetworkFile.Save(to, configuration, state, type);
+    }
+
+    private static void Check(IReadOnlyDictionary<string, Tensor> state, IReadOnlyDictionary<string, PyTorchTensor> source, string from)
+    {
+        if (source.Keys.FirstOrDefault(name => !state.ContainsKey(name)) is { } surplus)
+            throw new DataFormatException(
+                $"{from}: tensor {Names.Quote(surplus)} does not belong to this network; check --preset, --kind and --entry"
+            );
         foreach (var (name, target) in state)
         {
             if (!source.TryGetValue(name, out var found))
@@ -33,10 +50,7 @@ public static class ModelConverter
                 throw new DataFormatException(
                     $"{from}: tensor '{name}' is [{string.Join(", ", found.Shape)}], the network has [{string.Join(", ", target.shape)}]"
                 );
-            using var values = tensor(found.ReadSingles()).view(target.shape);
-            target.copy_(values);
         }
-        NetworkFile.Save(to, configuration, state, type);
     }
 
     private const string FirstLayer = "unet.patch_in.proj.weight";

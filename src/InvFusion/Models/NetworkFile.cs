@@ -25,6 +25,8 @@ public static class NetworkFile
     /// <summary>Metadata key of the noise schedules that are fitted to the network (JSON, see <see cref="ModelSchedules"/>).</summary>
     public const string SchedulesKey = "invfusion.schedules";
 
+    private const string What = "network"; // as errors call it
+
     /// <summary>Loads a network in evaluation mode.</summary>
     /// <exception cref="DataFormatException">The file is damaged or is not a network of this kind; the message names the file and tensor.</exception>
     public static PreconditionedNetwork Load(string path)
@@ -34,7 +36,11 @@ public static class NetworkFile
         var configuration = ReadConfiguration(file, path);
         var schedules = ReadSchedules(file, path);
         var trained = TrainedWith.Read(file.Metadata, configuration, path);
-        var loaded = Parameters.Loaded(() => new PreconditionedNetwork(configuration), network => CopyInto(network, file, path));
+        var loaded = Parameters.Loaded(
+            () => new PreconditionedNetwork(configuration),
+            network => CopyInto(network, file, path),
+            outline => StrictState.Check(outline.state_dict(), file, path, Names(file, ""), What)
+        );
         loaded.Schedules = schedules;
         loaded.Trained = trained;
         return loaded;
@@ -90,11 +96,11 @@ public static class NetworkFile
     /// <param name="path">Named in errors.</param>
     /// <param name="prefix">What the names begin with in the file; tensors without it are ignored.</param>
     /// <exception cref="DataFormatException">A tensor is missing, surplus or of another shape.</exception>
-    public static void CopyInto(nn.Module network, SafetensorsFile file, string path, string prefix = "")
-    {
-        var names = file.Tensors.Keys.Where(n => n.StartsWith(prefix, StringComparison.Ordinal)).ToDictionary(n => n[prefix.Length..]);
-        StrictState.Copy(network.state_dict(), file, path, names, "network");
-    }
+    public static void CopyInto(nn.Module network, SafetensorsFile file, string path, string prefix = "") =>
+        StrictState.Copy(network.state_dict(), file, path, Names(file, prefix), What);
+
+    private static Dictionary<string, string> Names(SafetensorsFile file, string prefix) =>
+        file.Tensors.Keys.Where(n => n.StartsWith(prefix, StringComparison.Ordinal)).ToDictionary(n => n[prefix.Length..]);
 
     /// <summary>Writes a network atomically.</summary>
     /// <param name="path">The file.</param>

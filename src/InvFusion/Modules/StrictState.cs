@@ -7,7 +7,7 @@ namespace InvFusion.Modules;
 /// <summary>Copies weights from a file into those of a module: the same names and shapes, nothing more and nothing less.</summary>
 internal static class StrictState
 {
-    /// <summary>Copies every weight.</summary>
+    /// <summary>Copies every weight, once <see cref="Check"/> has found nothing.</summary>
     /// <param name="state">The module's tensors by name, which receive the weights.</param>
     /// <param name="file">The file.</param>
     /// <param name="path">Named in errors.</param>
@@ -24,9 +24,31 @@ internal static class StrictState
         bool pointwiseAsMatrix = false
     )
     {
+        Check(state, file, path, names, what, pointwiseAsMatrix);
+        using var noGrad = no_grad();
+        foreach (var (name, target) in state)
+            if (TensorMemory.Fits(target, target.shape))
+                ReadInto(target, file, names[name]);
+            else
+            {
+                using var source = tensor(file.ReadSingles(names[name]));
+                using var shaped = source.view(target.shape);
+                target.copy_(shaped);
+            }
+    }
+
+    /// <summary>Compares names and shapes alone; of the module's tensors nothing else is looked at. See <see cref="Copy"/>.</summary>
+    public static void Check(
+        IReadOnlyDictionary<string, Tensor> state,
+        SafetensorsFile file,
+        string path,
+        IReadOnlyDictionary<string, string> names,
+        string what,
+        bool pointwiseAsMatrix = false
+    )
+    {
         if (names.FirstOrDefault(n => !state.ContainsKey(n.Key)).Value is { } surplus)
             throw new DataFormatException($"{path}: tensor '{surplus}' does not belong to this {what}; check its configuration");
-        using var noGrad = no_grad();
         foreach (var (name, target) in state)
         {
             if (!names.TryGetValue(name, out var inFile))
@@ -38,14 +60,6 @@ internal static class StrictState
                 throw new DataFormatException(
                     $"{path}: tensor '{inFile}' is [{string.Join(", ", shape)}], the {what} has [{string.Join(", ", target.shape)}]"
                 );
-            if (TensorMemory.Fits(target, target.shape))
-                ReadInto(target, file, inFile);
-            else
-            {
-                using var source = tensor(file.ReadSingles(inFile));
-                using var shaped = source.view(target.shape);
-                target.copy_(shaped);
-            }
         }
     }
 

@@ -74,7 +74,7 @@ public sealed class Trainer : IDisposable
             _network.to(device);
         _network.train();
         _parameters = new(_network);
-        if (options.WarmStart is { } start && _ranks.IsFirst)
+        if (options.WarmStart is { } start && _ranks.IsFirst && TrainingCheckpoint.Find(folder).Length == 0) // which a resumed run does not need any more
             WarmStart.Load(_network, start);
         _optimizer = new(_parameters, options.Optimizer, _network.ComputeType, ranks);
         _averages = new(_parameters, options.PowerEma.Stds);
@@ -291,10 +291,18 @@ public sealed class Trainer : IDisposable
     {
         var optionsPath = Path.Combine(_folder, OptionsFile);
         var checkpoints = TrainingCheckpoint.Find(_folder);
+        var data = TrainingData.Of(_options.Data, _images);
         if (checkpoints.Length > 0 && File.Exists(optionsPath))
-            _options.CheckResumable(TrainingOptions.FromJson(File.ReadAllText(optionsPath), optionsPath), _folder);
+        {
+            var saved = TrainingOptions.FromJson(File.ReadAllText(optionsPath), optionsPath);
+            var known = TrainingData.Load(_folder);
+            // Where the images are known, their path does not matter.
+            _options.CheckResumable(known is null ? saved : saved with { Data = _options.Data }, _folder);
+            known?.Require(data, _folder);
+        }
         LoadNewest(checkpoints, warn);
         AtomicFile.WriteAllText(optionsPath, _options.ToJson());
+        data.Save(_folder);
         _stats.TruncateAfter(_seen);
         AverageSnapshot.DropAfter(_folder, _seen);
     }

@@ -267,12 +267,31 @@ public sealed record TrainingOptions
             KeepCheckpoints = saved.KeepCheckpoints,
             DegradationFiles = saved.DegradationFiles is null ? null : DegradationFiles, // runs of earlier versions do not say
             PowerEma = PowerEma with { SnapshotImages = saved.PowerEma.SnapshotImages },
+            Data = SamePath(Data, saved.Data) ? saved.Data : Data,
+            WarmStart = SamePath(WarmStart, saved.WarmStart) ? saved.WarmStart : WarmStart,
         };
         var changed = FirstDifference(JsonNode.Parse(saved.ToJson()), JsonNode.Parse(comparable.ToJson()), "");
         if (changed is not null)
             throw new ConfigurationException(
                 $"{source}: the run was started with other options ({changed}); resume with its own options.json or start in a new folder"
             );
+    }
+
+    private static bool SamePath(string? now, string? saved) =>
+        now is not null && saved is not null && Path.GetFullPath(now) == Path.GetFullPath(saved);
+
+    /// <summary>The same with every path that leads to something made absolute, so that the run can be resumed from any folder.</summary>
+    public TrainingOptions WithAbsolutePaths()
+    {
+        return this with
+        {
+            Data = DatasetLayouts.Absolute(Data),
+            Validation = Validation is { } v ? v with { Data = DatasetLayouts.Absolute(v.Data) } : null,
+            Autoencoder = Absolute(Autoencoder),
+            WarmStart = Absolute(WarmStart),
+        };
+
+        static string? Absolute(string? path) => path is null ? null : DatasetLayouts.Absolute(path);
     }
 
     // For example "network.levels[0].width: 96, now 48".

@@ -12,6 +12,103 @@ public sealed class PyTorchCheckpointTests : IDisposable
     public void Dispose() => _folder.Dispose();
 
     [Theory]
+    [InlineData("w", "b")]
+    [InlineData("module.w", "module.b")]
+    [InlineData("_orig_mod.w", "_orig_mod.b")]
+    [InlineData("module._orig_mod.w", "module._orig_mod.b")]
+    [InlineData("_orig_mod.module.w", "_orig_mod.module.b")]
+    [InlineData("module.w", "module.b", "n_averaged")] // of AveragedModel
+    [InlineData("unet._orig_mod.w", "unet.b")] // only a part was compiled
+    [InlineData("module.w", "b")] // a part that is called so
+    public void APlainStateDictIsReadWithoutTheNamesOfWhatWrappedIt(params string[] names)
+    {
+        var state = names.ToDictionary(n => n, _ => (object?)new Tensor("FloatStorage", "0", 2, 0, [2], [1]));
+        using var checkpoint = Open(TorchFile.Zip(PickleWriter.Write(state), ("0", TorchFile.Singles(3, 4))));
+        string[] expected =
+            names[0].StartsWith("unet", StringComparison.Ordinal) ? ["unet.w", "unet.b"]
+            : names is ["module.w", "b"] ? names
+            : ["w", "b"];
+        Assert.Equal(expected, checkpoint.FindStateDict().Keys);
+        Assert.Equal([3f, 4], checkpoint.StateDict(null)[expected[0]].ReadSingles());
+    }
+
+    [Fact]
+    public void NamesThatFallTogetherWithoutTheirWrapperAreRefused()
+    {
+        var state = new[] { "unet._orig_mod.w", "unet.w" }.ToDictionary(
+            n => n,
+            _ => (object?)new Tensor("FloatStorage", "0", 2, 0, [2], [1])
+        );
+        using var checkpoint = Open(TorchFile.Zip(PickleWriter.Write(state), ("0", TorchFile.Singles(3, 4))));
+        Assert.Contains("with and without '_orig_mod.'", Assert.Throws<DataFormatException>(() => checkpoint.FindStateDict()).Message);
+    }
+
+    [Fact]
+    public void TheEntryThatIsEvaluatedIsFoundAndWhatIsNoneIsSaid()
+    {
+        var tensor = new Tensor("FloatStorage", "0", 2, 0, [2], [1]);
+        var root = new Dictionary<string, object?>
+        {
+            ["state_dict"] = new Dictionary<string, object?> { ["s"] = tensor },
+            ["ema"] = new Dictionary<string, object?> { ["e"] = tensor },
+        };
+        using (var both = Open(TorchFile.Zip(PickleWriter.Write(root), ("0", TorchFile.Singles(3, 4)))))
+            Assert.Equal(["e"], both.FindStateDict().Keys);
+        root.Remove("ema");
+        using (var one = Open(TorchFile.Zip(PickleWriter.Write(root), ("0", TorchFile.Singles(3, 4)))))
+            Assert.Equal(["s"], one.FindStateDict().Keys);
+        using var none = Open(
+            TorchFile.Zip(
+                PickleWriter.Write(new Dictionary<string, object?> { ["net"] = root, ["step"] = 3L }),
+                ("0", TorchFile.Singles(3, 4))
+            )
+        );
+        Assert.Contains(
+            "name the entry that is one, of 'net', 'step'",
+            Assert.Throws<DataFormatException>(() => none.FindStateDict()).Message
+        );
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void AnOrderedDictionaryOfPython2IsMadeOfPairs(bool lists)
+    {
+        var tensor = new Tensor("FloatStorage", "0", 2, 0, [2], [1]);
+        object? Pair(string name) => lists ? new List<object?> { name, tensor } : new object?[] { name, tensor };
+        var metadata = new Dictionary<string, object?> { ["_metadata"] = new Dictionary<string, object?> { [""] = 1L } };
+        var state = new Made("collections", "OrderedDict", [new List<object?> { Pair("w"), Pair("b") }], metadata);
+        using var checkpoint = Open(TorchFile.Zip(PickleWriter.Write(state), ("0", TorchFile.Singles(3, 4))));
+        Assert.Equal(["w", "b"], checkpoint.FindStateDict().Keys);
+        Assert.IsType<PickleDictionary>(Assert.IsType<PickleDictionary>(checkpoint.Root).Attributes);
+    }
+
+    [Fact]
+    public void ADictionaryThatIsMadeOverAndOverIsRefused()
+    {
+        // A list of 50 pairs in memo 0, and 500 dictionaries of it.
+        byte[] pairs = [.. Enumerable.Repeat((byte[])[(byte)'N', (byte)'N', 0x86], 50).SelectMany(p => p)];
+        byte[] list = [(byte)']', (byte)'q', 0, (byte)'(', .. pairs, (byte)'e', (byte)'0'];
+        byte[] call = [.. "ccollections\nOrderedDict\n"u8, (byte)'q', 1, (byte)'0'];
+        byte[] make = [(byte)'h', 1, (byte)'h', 0, 0x85, (byte)'R', (byte)'0'];
+        byte[] pickle = [0x80, 2, .. list, .. call, .. Enumerable.Repeat(make, 500).SelectMany(m => m), (byte)'N', (byte)'.'];
+        Assert.Contains("dictionaries without end", Assert.Throws<DataFormatException>(() => Open(TorchFile.Zip(pickle))).Message);
+    }
+
+    [Theory]
+    [InlineData("alex.pth", 5)]
+    [InlineData("vgg.pth", 5)]
+    [InlineData("squeeze.pth", 7)]
+    public void ThePublishedWeightingsOfLpipsAreRead(string name, int layers)
+    {
+        var path = InvFusion.Testing.SharedData.Find(Path.Combine("weights", "lpips", name));
+        Assert.SkipWhen(path is null, "no published weights here");
+        using var file = NamedTensors.Open(path!);
+        Assert.Equal(Enumerable.Range(0, layers).Select(i => $"lin{i}.model.1.weight"), file.Shapes.Keys);
+        Assert.All(file.Shapes.Keys, key => Assert.All(file.ReadSingles(key), w => Assert.True(float.IsFinite(w))));
+    }
+
+    [Theory]
     [InlineData(2)]
     [InlineData(3)]
     [InlineData(4)]

@@ -85,6 +85,19 @@ public sealed class SafetensorsRoundTripTests : IDisposable
     }
 
     [Fact]
+    public void AFileThatShrinksInUseIsNamed()
+    {
+        var path = _folder.File("x");
+        SafetensorsWriter.Write(path, [new("a", ElementType.F32, [1 << 16], new byte[4 << 16])]);
+        using var file = SafetensorsFile.Open(path);
+        using (var stream = new FileStream(path, FileMode.Open, FileAccess.Write, FileShare.ReadWrite))
+            stream.SetLength(4096);
+        var message = Assert.Throws<DataFormatException>(() => file.ReadSingles("a")).Message;
+        Assert.StartsWith(path, message);
+        Assert.Contains("was truncated while it was read (tensor 'a')", message);
+    }
+
+    [Fact]
     public void EveryGoldenFileIsRead()
     {
         if (!Directory.Exists(Goldens.Folder))

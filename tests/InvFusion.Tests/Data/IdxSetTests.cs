@@ -63,6 +63,19 @@ public sealed class IdxSetTests : IDisposable
         }
     }
 
+    [Theory]
+    [InlineData("")]
+    [InlineData(".gz")]
+    public void A_claim_beyond_the_file_is_refused_before_memory_is_taken(string suffix)
+    {
+        byte[] claim = [0, 0, 8, 3, 0, 0, 0x40, 0, 0, 0, 1, 0, 0, 0, 1, 0, .. new byte[60]]; // 16384 images of 256x256
+        _folder.File("images-idx3-ubyte" + suffix, Pack(claim, suffix));
+        var before = GC.GetAllocatedBytesForCurrentThread();
+        var message = Assert.Throws<DataFormatException>(() => IdxSet.Open(_folder["images-idx3-ubyte" + suffix])).Message;
+        Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 1 << 20);
+        Assert.Contains("is truncated (claims 16384x256x256 bytes", message);
+    }
+
     private static byte[] Pack(byte[] content, string suffix)
     {
         if (suffix.Length == 0)

@@ -212,4 +212,59 @@ public sealed class DegradationSpecTests : IDisposable
             .ToHashSet();
         Assert.Equal(4, types.Count); // masks, matrices, blurs, nothing
     }
+
+    [Theory]
+    [InlineData("0 and 1")]
+    [InlineData("0 and 255")]
+    [InlineData("white, the mask in alpha")]
+    [InlineData("black, the mask in alpha")]
+    public void A_mask_is_read_as_what_it_means(string kind)
+    {
+        using var folder = new InvFusion.Testing.TemporaryFolder();
+        var path = folder["mask.png"];
+        using (
+            var bitmap = new SkiaSharp.SKBitmap(
+                new SkiaSharp.SKImageInfo(16, 16, SkiaSharp.SKColorType.Rgba8888, SkiaSharp.SKAlphaType.Unpremul)
+            )
+        )
+        {
+            for (var i = 0; i < 256; i++)
+            {
+                var on = i % 16 < 4;
+                bitmap.SetPixel(
+                    i % 16,
+                    i / 16,
+                    kind switch
+                    {
+                        "0 and 1" => on ? new SkiaSharp.SKColor(1, 1, 1) : SkiaSharp.SKColors.Black,
+                        "0 and 255" => on ? SkiaSharp.SKColors.White : SkiaSharp.SKColors.Black,
+                        "white, the mask in alpha" => new SkiaSharp.SKColor(255, 255, 255, on ? (byte)255 : (byte)0),
+                        _ => new SkiaSharp.SKColor(0, 0, 0, on ? (byte)255 : (byte)0),
+                    }
+                );
+            }
+            using var encoded = bitmap.Encode(SkiaSharp.SKEncodedImageFormat.Png, 100);
+            File.WriteAllBytes(path, encoded.ToArray());
+        }
+        using var scope = NewDisposeScope();
+        var specification = DegradationSpec.Parse($"mask:{path}");
+        using var op = specification.Build(new ImageShape(3, 16, 16));
+        Assert.Equal(64, op.Picture()!.sum().item<float>());
+        Assert.Empty(specification.Notices());
+    }
+
+    [Theory]
+    [InlineData(0, "keeps no pixel, so that nothing is measured")]
+    [InlineData(255, "keeps every pixel, so that nothing is missing")]
+    public void A_mask_of_one_value_is_said(byte value, string expected)
+    {
+        using var folder = new InvFusion.Testing.TemporaryFolder();
+        var flat = new InvFusion.Imaging.RgbImage(16, 16);
+        flat.Pixels.AsSpan().Fill(value);
+        InvFusion.Imaging.ImageEncoder.Save(flat, folder["mask.png"]);
+        var notice = Assert.Single(DegradationSpec.Parse($"blur:sigma=1+mask:{folder["mask.png"]}").Notices());
+        Assert.StartsWith(folder["mask.png"], notice);
+        Assert.Contains(expected, notice);
+        Assert.Empty(DegradationSpec.Parse("box").Notices());
+    }
 }

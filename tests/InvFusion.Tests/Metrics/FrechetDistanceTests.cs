@@ -41,6 +41,25 @@ public sealed class FrechetDistanceTests
         Assert.InRange(Math.Abs(FrechetDistance.Between(b, a) - expected) / scale, 0, 1e-7);
     }
 
+    [Theory]
+    [InlineData(2048, 300)]
+    [InlineData(8, 100)]
+    public void The_distance_of_a_set_to_itself_is_zero(int width, int vectors)
+    {
+        using var scope = NewDisposeScope();
+        using var generator = new Generator(6);
+        var features = randn(vectors, width, dtype: ScalarType.Float64, generator: generator);
+        using var moments = new FeatureMoments(width);
+        moments.Add(features);
+        using var statistics = moments.Statistics();
+        Assert.Equal(0, FrechetDistance.Between(statistics, statistics));
+        // In another order the sums are rounded otherwise: as near as the roots are, and not below.
+        using var turned = new FeatureMoments(width);
+        turned.Add(features.flip(0));
+        using var same = turned.Statistics();
+        Assert.InRange(FrechetDistance.Between(same, statistics), 0, 1e-4);
+    }
+
     /// <summary>Another route: Σ√λ over the eigenvalues of the product itself, which is not symmetric.</summary>
     [Theory]
     [InlineData(1000)]

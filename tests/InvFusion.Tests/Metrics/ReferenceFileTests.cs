@@ -37,6 +37,51 @@ public sealed class ReferenceFileTests : IDisposable
         }
     }
 
+    [Theory]
+    [InlineData("no number", "its count is no number of images", new double[0], new[] { 1.0, 0, 0, 1 })]
+    [InlineData("NaN", "its count is no number of images", new[] { double.NaN }, new[] { 1.0, 0, 0, 1 })]
+    [InlineData("half an image", "its count is no number of images", new[] { 1.5 }, new[] { 1.0, 0, 0, 1 })]
+    [InlineData("less than none", "its count is no number of images", new[] { -1.0 }, new[] { 1.0, 0, 0, 1 })]
+    [InlineData("more than there are", "its count is no number of images", new[] { 1e300 }, new[] { 1.0, 0, 0, 1 })]
+    [InlineData(
+        "indefinite",
+        "sigma is no covariance (it has a negative variance in some direction)",
+        new[] { 9.0 },
+        new[] { 1.0, 2, 2, 1 }
+    )]
+    [InlineData(
+        "negative",
+        "sigma is no covariance (it has a negative variance in some direction)",
+        new[] { 9.0 },
+        new[] { 1.0, 0, 0, -1 }
+    )]
+    [InlineData("skew", "sigma is no covariance (it is not symmetric)", new[] { 9.0 }, new[] { 1.0, 0.5, 0, 1 })]
+    public void Statistics_that_cannot_be_are_refused_by_name(string what, string expected, double[] count, double[] sigma)
+    {
+        Assert.NotEmpty(what);
+        Npz.Write(
+            _folder["bad.npz"],
+            [
+                new("a/mu", NpyArray.FromDoubles([1, 2], 2)),
+                new("a/sigma", NpyArray.FromDoubles(sigma, 2, 2)),
+                new("a/count", NpyArray.FromDoubles(count, count.Length)),
+            ]
+        );
+        var message = Assert.Throws<DataFormatException>(() => ReferenceFile.Load(_folder["bad.npz"])).Message;
+        Assert.StartsWith(_folder["bad.npz"], message);
+        Assert.Contains(expected, message);
+    }
+
+    [Fact]
+    public void A_singular_covariance_is_one()
+    {
+        Npz.Write(
+            _folder["flat.npz"],
+            [new("mu", NpyArray.FromDoubles([1, 2, 3], 3)), new("sigma", NpyArray.FromDoubles([1, 1, 0, 1, 1, 0, 0, 0, 0], 3, 3))]
+        );
+        ReferenceFile.Load(_folder["flat.npz"]).Dispose();
+    }
+
     [Fact]
     public void The_public_form_is_read_as_that_of_the_TensorFlow_input()
     {

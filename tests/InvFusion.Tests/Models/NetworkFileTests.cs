@@ -48,6 +48,22 @@ public sealed class NetworkFileTests : IDisposable
         TensorAssert.Differs(Output(network), Output(loaded), 0);
     }
 
+    [Theory]
+    [InlineData(1 << 16, 1 << 16)] // one matrix of 16 GiB
+    [InlineData(1 << 16, 0)]
+    [InlineData(16384, 0)]
+    public void A_size_that_the_file_does_not_hold_is_refused_before_memory_is_taken(int width, int hidden)
+    {
+        using var scope = NewDisposeScope();
+        using var network = TestNetworks.Create(TestNetworks.Configuration);
+        NetworkFile.Save(File, network.Configuration with { MappingWidth = width, MappingHiddenWidth = hidden }, network.state_dict());
+        var before = System.Diagnostics.Process.GetCurrentProcess().VirtualMemorySize64;
+        var message = Assert.Throws<DataFormatException>(() => NetworkFile.Load(File)).Message;
+        Assert.StartsWith(File, message);
+        Assert.Contains("the network has [", message);
+        Assert.InRange(System.Diagnostics.Process.GetCurrentProcess().VirtualMemorySize64 - before, long.MinValue, 1L << 30);
+    }
+
     [Fact]
     public void A_missing_tensor_is_refused_by_name() =>
         Refuses("unet.out_norm.scale", state => state.Remove("unet.out_norm.scale"), "missing");

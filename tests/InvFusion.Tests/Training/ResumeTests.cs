@@ -210,6 +210,57 @@ public sealed class ResumeTests : IDisposable
     }
 
     [Fact]
+    public void Other_images_under_the_same_path_are_refused_and_the_same_ones_under_another_are_taken()
+    {
+        TestRuns.RunUntil(4, TestRuns.Options, A);
+        using (var fewer = new GeneratedSet(count: 11))
+        {
+            var error = Assert.Throws<ConfigurationException>(() => new Trainer(TestRuns.Options, A, fewer));
+            Assert.StartsWith(A, error.Message);
+            Assert.Contains("are not those that the run was started with (generated: 12", error.Message);
+        }
+        using (var changed = new ChangedSet())
+            Assert.Throws<ConfigurationException>(() => new Trainer(TestRuns.Options, A, changed));
+        TestRuns.Run(TestRuns.Options with { Data = "moved", Images = 8 }, A);
+        Assert.Contains("\"moved\"", File.ReadAllText(Path.Combine(A, "options.json")));
+        Assert.Contains("\"moved\"", File.ReadAllText(Path.Combine(A, "data.json")));
+    }
+
+    [Fact]
+    public void A_run_that_does_not_know_its_images_is_held_to_their_path()
+    {
+        TestRuns.RunUntil(4, TestRuns.Options, A);
+        File.Delete(Path.Combine(A, "data.json"));
+        var error = Assert.Throws<ConfigurationException>(() => TestRuns.Run(TestRuns.Options with { Data = "moved" }, A));
+        Assert.Contains("data: \"generated\", now \"moved\"", error.Message);
+        TestRuns.Run(TestRuns.Options with { Images = 8 }, A);
+        Assert.True(File.Exists(Path.Combine(A, "data.json")));
+    }
+
+    // One pixel of one image is another.
+    private sealed class ChangedSet : InvFusion.Data.IImageSet
+    {
+        private readonly GeneratedSet _set = new();
+
+        public int Count => _set.Count;
+        public int Channels => _set.Channels;
+        public int Size => _set.Size;
+        public IReadOnlyList<string> Names => _set.Names;
+        public int ClassCount => 0;
+
+        public int Label(int index) => -1;
+
+        public void Read(int index, Span<byte> planes)
+        {
+            _set.Read(index, planes);
+            if (index == 7)
+                planes[100] ^= 1;
+        }
+
+        public void Dispose() => _set.Dispose();
+    }
+
+    [Fact]
     public void Options_of_a_version_without_a_choice_of_optimizers_resume_to_the_bit()
     {
         TestRuns.Run(TestRuns.Options, A);

@@ -15,6 +15,8 @@ namespace InvFusion.Metrics.References;
 public static class ReferenceFile
 {
     private const string Info = "info";
+    private const double MostImages = 1L << 53;
+    private const double Rounding = 1e-6; // of all variances: covariances are also stored as singles
 
     // EDM and EDM2 use the Inception network with the input of TensorFlow 1, and DINOv2 as we do.
     private static readonly string Inception = InceptionExtractor.NameOf(InceptionInput.TensorFlow);
@@ -55,13 +57,18 @@ public static class ReferenceFile
         foreach (var name in file.Names.Where(n => n.EndsWith("/mu", StringComparison.Ordinal)).Select(n => n[..^"/mu".Length]))
         {
             var features = file.Names.Contains($"{name}/features") ? file.Read($"{name}/features") : null;
-            var count = (long)file.Read($"{name}/count").ToDoubles()[0];
+            var count = Count(path, file.Read($"{name}/count"));
             entries[name] = Create(path, file.Read($"{name}/mu"), file.Read($"{name}/sigma"), count, features);
         }
         if (entries.Count == 0)
             throw new DataFormatException($"{path}: holds no reference statistics (no mu and sigma); 'metrics ref' makes them");
         return new(path, entries, file.Names.Contains(Info) ? Encoding.UTF8.GetString(file.Read(Info).Data) : "");
     }
+
+    private static long Count(string path, NpyArray count) =>
+        count.Count == 1 && count.ToDoubles()[0] is >= 0 and < MostImages and var value && Math.Floor(value) == value
+            ? (long)value
+            : throw new DataFormatException($"{path}: its count is no number of images; make it anew with 'metrics ref'");
 
     private static ReferenceStatistics LoadPickle(string path)
     {
@@ -90,13 +97,34 @@ public static class ReferenceFile
             throw new DataFormatException(
                 $"{path}: mu is [{string.Join(", ", mean.Shape)}] and sigma [{string.Join(", ", covariance.Shape)}], needed [D] and [D, D]"
             );
+        if (width == 0)
+            throw new DataFormatException($"{path}: its statistics are of vectors without numbers; make it anew with 'metrics ref'");
         if (features is not null && (features.Shape.Length != 2 || features.Shape[1] != width))
             throw new DataFormatException($"{path}: its vectors are [{string.Join(", ", features.Shape)}], needed [m, {width}]");
         double[] mu = mean.ToDoubles(),
             sigma = covariance.ToDoubles();
         if (!mu.All(double.IsFinite) || !sigma.All(double.IsFinite))
             throw new DataFormatException($"{path}: holds numbers that are not finite");
+        if (Contradiction(sigma, (int)width) is { } problem)
+            throw new DataFormatException($"{path}: sigma is no covariance ({problem}); make it anew with 'metrics ref'");
         return new(count, FeatureStatistics.Of(mu, sigma), features is null ? null : Sample(features));
+    }
+
+    // Why a matrix is no covariance, symmetric without negative variance; null where it is one.
+    private static string? Contradiction(double[] sigma, int width)
+    {
+        var total = 0.0;
+        for (var i = 0; i < width; i++)
+            total += sigma[i * width + i];
+        for (var i = 0; i < width; i++)
+        for (var j = 0; j < i; j++)
+            if (Math.Abs(sigma[i * width + j] - sigma[j * width + i]) > Rounding * Math.Abs(total))
+                return "it is not symmetric";
+        using var scope = NewDisposeScope();
+        using var noGrad = no_grad();
+        // A decomposition into roots that there is of what has no negative direction; a thirtieth of the time of eigenvalues.
+        var lifted = tensor(sigma).view(width, width) + Rounding * total * eye(width, dtype: ScalarType.Float64);
+        return linalg.cholesky_ex(lifted).info.item<int>() != 0 ? "it has a negative variance in some direction" : null;
     }
 
     private static Tensor Sample(NpyArray features)

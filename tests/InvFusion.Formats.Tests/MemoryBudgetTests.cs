@@ -1,0 +1,54 @@
+using InvFusion.Formats.IO;
+using Xunit;
+
+namespace InvFusion.Formats.Tests;
+
+public sealed class MemoryBudgetTests
+{
+    [Fact]
+    public void More_than_there_is_in_all_is_refused_by_name()
+    {
+        var budget = new MemoryBudget(64 << 20);
+        var message = Assert.Throws<DataFormatException>(() => budget.Take(65 << 20, "x.png")).Message;
+        Assert.StartsWith("x.png: takes 65 MiB of memory", message);
+        budget.Take(64 << 20, "y.png").Dispose(); // nothing was taken
+    }
+
+    [Fact]
+    public void Threads_never_have_more_than_there_is()
+    {
+        var budget = new MemoryBudget(100);
+        var (taken, most) = (0L, 0L);
+        Parallel.For(
+            0,
+            500,
+            new ParallelOptions { MaxDegreeOfParallelism = 8 },
+            i =>
+            {
+                var wanted = i % 100 + 1;
+                using var share = budget.Take(wanted, "x");
+                var now = Interlocked.Add(ref taken, wanted);
+                for (var seen = Volatile.Read(ref most); now > seen; seen = Volatile.Read(ref most))
+                    Interlocked.CompareExchange(ref most, now, seen);
+                Thread.Yield();
+                Interlocked.Add(ref taken, -wanted);
+            }
+        );
+        Assert.Equal(0, taken);
+        Assert.InRange(most, 1, 100);
+    }
+
+    [Fact]
+    public void A_share_is_given_back_once()
+    {
+        var budget = new MemoryBudget(10);
+        var share = budget.Take(10, "x");
+        share.Dispose();
+        share.Dispose();
+        using var all = budget.Take(10, "x");
+        var second = Task.Run(() => budget.Take(1, "x"), TestContext.Current.CancellationToken);
+        Assert.False(second.Wait(TimeSpan.FromMilliseconds(50), TestContext.Current.CancellationToken)); // what was given back twice would be there
+        all.Dispose();
+        second.GetAwaiter().GetResult().Dispose();
+    }
+}
