@@ -60,15 +60,22 @@ internal static class RestoreCommand
                 var settings = SamplingOptions.Restore(parsed, options);
                 settings.Validate();
                 var degradation = DegradationSpec.Parse(parsed.GetValue(options.Degradation)!);
+                if (degradation.MeasuresNothing)
+                    reporter.Line(
+                        "warning: -d none measures nothing, so this draws images that have nothing to do with the input; for denoising use -d identity with --noise"
+                    );
                 // A method that asks no network restores pictures of any size: a model is loaded only where one is named, for its size.
                 var free = !Samplers.Find(settings.Method).NeedsNetwork && !SharedOptions.IsGiven(parsed, options.Model);
                 using var network = free ? null : options.LoadModel(parsed);
                 using var guide = options.LoadGuide(parsed);
                 using var codec = network is null ? null : options.LoadCodec(parsed, network.Configuration);
-                if (network is not null)
-                    settings = Fitting(settings, network, degradation, parsed, options, reporter);
+                var choice = network is null
+                    ? new(settings.Method, null)
+                    : Choose(network, degradation, parsed, options, parsed.GetValue(tiles));
                 if (parsed.GetValue(saveDirections))
-                    RequireDirections(settings.Method, parsed.GetValue(tiles));
+                    RequireDirections(choice.Method, parsed.GetValue(tiles));
+                if (network is not null)
+                    settings = Fitting(settings, choice, network, parsed.GetValue(options.Model)!, reporter);
                 if (parsed.GetValue(tiles) && network is not null)
                     settings = settings with { TileOverlap = parsed.GetValue(overlap) ?? network.Configuration.Resolution / 4 };
                 using var read = new RestoreInputs(
@@ -95,25 +102,38 @@ internal static class RestoreCommand
         return command;
     }
 
-    // With the method that fits, where none is asked for, and its noise levels.
-    private static RestoreOptions Fitting(
-        RestoreOptions settings,
+    private static MethodChoice Choose(
         PreconditionedNetwork network,
         DegradationSpec degradation,
         ParseResult parsed,
         SharedOptions options,
+        bool tiled
+    ) =>
+        MethodChoice.Of(
+            Path.GetFileNameWithoutExtension(parsed.GetValue(options.Model)!),
+            network.Configuration,
+            network.Trained,
+            degradation,
+            parsed.GetValue(options.Noise),
+            options.AskedMethod(parsed),
+            tiled
+        );
+
+    // With the method that is chosen, and its noise levels.
+    private static RestoreOptions Fitting(
+        RestoreOptions settings,
+        MethodChoice choice,
+        PreconditionedNetwork network,
+        string model,
         Reporter reporter
     )
     {
-        var (model, asked) = (parsed.GetValue(options.Model)!, options.AskedMethod(parsed));
-        var name = Path.GetFileNameWithoutExtension(model);
-        var choice = MethodChoice.Of(name, network.Configuration, network.Trained, degradation, settings.SigmaY, asked);
+        MethodFit.Require($"--model {model}", network.Configuration, choice.Method);
         if (choice.Warning is { } warning)
             reporter.Line($"warning: {warning}");
         if (choice.Method != settings.Method) // the sampler's options were checked for the other one
             settings = settings with { Method = choice.Method, Sampler = settings.Sampler.For(Samplers.Find(choice.Method)) };
         settings.Validate();
-        MethodFit.Require($"--model {model}", network.Configuration, settings.Method);
         if (UnconditionalSide.Serves(network.Configuration, settings.Method))
             UnconditionalNotice.Tell(model, network.Trained, [settings.Method], reporter);
         return settings.WithSchedule(network);
