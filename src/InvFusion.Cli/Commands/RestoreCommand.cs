@@ -60,10 +60,6 @@ internal static class RestoreCommand
                 var settings = SamplingOptions.Restore(parsed, options);
                 settings.Validate();
                 var degradation = DegradationSpec.Parse(parsed.GetValue(options.Degradation)!);
-                if (degradation.MeasuresNothing)
-                    reporter.Line(
-                        "warning: -d none measures nothing, so this draws images that have nothing to do with the input; for denoising use -d identity with --noise"
-                    );
                 // A method that asks no network restores pictures of any size: a model is loaded only where one is named, for its size.
                 var free = !Samplers.Find(settings.Method).NeedsNetwork && !SharedOptions.IsGiven(parsed, options.Model);
                 using var network = free ? null : options.LoadModel(parsed);
@@ -88,6 +84,10 @@ internal static class RestoreCommand
                     reporter
                 );
                 var all = files.Select(read.Read).ToArray(); // a broken one is found before hours are spent on the first
+                if (degradation.MeasuresNothing)
+                    reporter.Line(
+                        "warning: -d none measures nothing, so this draws images that have nothing to do with the input; for denoising use -d identity with --noise"
+                    );
                 var restorer = new Restorer(network, guide) { Codec = codec };
                 var (reports, exitCode) = RestoreAll(
                     all,

@@ -57,7 +57,11 @@ internal sealed class SharedOptions
         new("--cfg-interval") { Description = "LOW,HIGH: guides only at these noise levels" };
     public Option<int?> Class { get; } = new("--class") { Description = "Class to restore, for class-conditional models" };
     public Option<int?> Batch { get; } =
-        new("--batch") { Description = "Samples that go through the network together; by default as many as keep the machine busy" };
+        new("--batch")
+        {
+            Description =
+                "Samples that go through the network together; by default as many as keep the machine busy. With --precision fp32 the pictures do not depend on it",
+        };
     public Option<string?> Autoencoder { get; } =
         new("--autoencoder") { Description = "The VAE of a model of latents (.safetensors), to encode and decode pictures" };
     public Option<string> DeviceName { get; } = new("--device") { Description = "auto, cpu or cuda:i", DefaultValueFactory = _ => "auto" };
