@@ -8,21 +8,21 @@ public sealed class WrongFileTests(CliWorld world)
     private const string Restore = "restore face.png --simulate --steps 1 --samples 1 --model model.safetensors -d none";
 
     [Theory]
-    [InlineData("restore nosuch.png --model model.safetensors", 4, "nosuch.png|no such file")]
-    [InlineData("restore images --model model.safetensors", 4, "images|folder")]
-    [InlineData("restore truncated.png --simulate --model model.safetensors", 4, "truncated.png")]
-    [InlineData("restore text.png --simulate --model model.safetensors", 4, "text.png")]
-    [InlineData("restore face.png --model face.png", 4, "face.png")]
-    [InlineData("restore face.png --model foreign.safetensors", 4, "foreign.safetensors|model convert")]
-    [InlineData("restore face.png --model truncated.safetensors", 4, "truncated.safetensors")]
-    [InlineData("restore face.png --model images", 4, "--model images|folder")]
-    [InlineData("restore face.png --model nosuch", 4, "--model nosuch|shipped")]
+    [InlineData("restore nosuch.png -d box --model model.safetensors", 4, "nosuch.png|no such file")]
+    [InlineData("restore images -d box --model model.safetensors", 4, "images|folder")]
+    [InlineData("restore truncated.png -d box --simulate --model model.safetensors", 4, "truncated.png")]
+    [InlineData("restore text.png -d box --simulate --model model.safetensors", 4, "text.png")]
+    [InlineData("restore face.png -d box --model face.png", 4, "face.png")]
+    [InlineData("restore face.png -d box --model foreign.safetensors", 4, "foreign.safetensors|model convert")]
+    [InlineData("restore face.png -d box --model truncated.safetensors", 4, "truncated.safetensors")]
+    [InlineData("restore face.png -d box --model images", 4, "--model images|folder")]
+    [InlineData("restore face.png -d box --model nosuch", 4, "--model nosuch|shipped")]
     [InlineData("restore face.png --simulate --model model.safetensors -d mask:mask8.png", 4, "mask8.png|8×8|16×16")]
     [InlineData("restore face.png --simulate --model model.safetensors -d mask:nosuch.png", 4, "nosuch.png")]
     [InlineData("restore short.npy --model model.safetensors -d sr:4", 4, "short.npy|3 numbers|48")]
     [InlineData("restore short.npy --model model.safetensors -d sr:4,method=box --tiles", 3, "short.npy|--tiles|picture")]
     [InlineData("restore truncated.npy --model model.safetensors -d sr:4", 4, "truncated.npy")]
-    [InlineData("degrade text.png", 4, "text.png")]
+    [InlineData("degrade text.png -d box", 4, "text.png")]
     [InlineData("train --config nosuch.json", 4, "nosuch.json|no such file")]
     [InlineData("train --config images", 4, "images|folder")]
     [InlineData("train --config bad.json", 3, "bad.json")]
@@ -47,7 +47,7 @@ public sealed class WrongFileTests(CliWorld world)
     [InlineData("model verify nosuch", 4, "nosuch")]
     [InlineData($"{Restore} --out face.png", 4, "--out face.png|face.png")]
     [InlineData($"{Restore} --out face.png/below", 4, "--out face.png/below|cannot be written")]
-    [InlineData("degrade face.png --out face.png/below", 4, "--out face.png/below|cannot be written")]
+    [InlineData("degrade face.png -d box --out face.png/below", 4, "--out face.png/below|cannot be written")]
     [InlineData("train --data set.ifds --preset small64 --out face.png/below", 3, "set.ifds|64")]
     public async Task AWrongFileOfOtherCommandsIsNamedInOneLine(string arguments, int exitCode, string words)
     {
@@ -58,7 +58,7 @@ public sealed class WrongFileTests(CliWorld world)
     [Fact]
     public async Task OnlyModelsThatRestoreAreListedAsModels()
     {
-        var line = Assert.Single((await world.Run("restore face.png --model nosuch")).Expect(4).ErrorLines);
+        var line = Assert.Single((await world.Run("restore face.png -d box --model nosuch")).Expect(4).ErrorLines);
         Assert.Contains("faces64, ", line, StringComparison.Ordinal);
         Assert.DoesNotContain("fd-small", line, StringComparison.Ordinal);
     }

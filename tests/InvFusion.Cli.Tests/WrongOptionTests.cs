@@ -14,6 +14,7 @@ public sealed class WrongOptionTests(CliWorld world)
     [InlineData("-d sr:5", 3, "sr:5|16")]
     [InlineData("-d motion:stride=3", 3, "motion:stride=3|stride")]
     [InlineData("-d patches:keep=2", 3, "patches:keep=2|keep")]
+    [InlineData("--method linear --cfg 2", 3, "--cfg|linear")]
     [InlineData("-d unknown:1", 3, "unknown|choose from|box")]
     [InlineData("--method nosuch", 3, "nosuch|edm")]
     [InlineData("--method mmse --steps 4", 3, "mmse|steps")]
@@ -30,7 +31,7 @@ public sealed class WrongOptionTests(CliWorld world)
     [InlineData("--guide nosuch --cfg 2", 4, "--guide nosuch|shipped")]
     [InlineData("--cfg-interval 1,2", 3, "--cfg-interval|--cfg")]
     [InlineData("--guide prior.safetensors --cfg 2 --cfg-interval 2,1", 3, "--cfg-interval 2,1|LOW,HIGH")]
-    [InlineData("--model prior.safetensors", 3, "prior.safetensors|unconditional")]
+    [InlineData("--model prior.safetensors --method edm", 3, "prior.safetensors|unconditional")]
     [InlineData("--overlap 4", 2, "--overlap|--tiles")]
     [InlineData("--tiles --overlap 16", 3, "--overlap 16|0 to 15")]
     [InlineData("--tiles --overlap -1", 3, "--overlap -1|0 to 15")]
@@ -54,7 +55,10 @@ public sealed class WrongOptionTests(CliWorld world)
     {
         var folder = $"wrong-option-{Guid.NewGuid():N}";
         var model = arguments.Contains("--model") ? "" : "--model model.safetensors";
-        (await world.Run($"restore face.png --simulate {model} {arguments} --out {folder}")).Expect(exitCode).ExpectOneErrorLine(words);
+        var degradation = arguments.Contains("-d ") ? "" : "-d box:2,2,12,12";
+        (await world.Run($"restore face.png --simulate {model} {degradation} {arguments} --out {folder}"))
+            .Expect(exitCode)
+            .ExpectOneErrorLine(words);
         Assert.False(
             Directory.Exists(world.At(folder)) && Directory.GetFiles(world.At(folder), "*", SearchOption.AllDirectories).Length > 0
         );
@@ -65,11 +69,14 @@ public sealed class WrongOptionTests(CliWorld world)
     [InlineData("nosuch", 2, "nosuch")]
     [InlineData("degrade --nosuch", 2, "--nosuch|degrade")]
     [InlineData("restore", 2, "restore")]
-    [InlineData("restore face.png other/face.png --model model.safetensors", 2, "face.png|other/face.png|rename")]
+    [InlineData("restore face.png --out never", 2, "-d sr:4|-d identity")]
+    [InlineData("degrade face.png --out never", 2, "-d sr:4|-d identity")]
+    [InlineData("metrics gen --data set.ifds --net model.safetensors --out never", 2, "-d sr:4|-d identity")]
+    [InlineData("restore face.png other/face.png -d box --model model.safetensors", 2, "face.png|other/face.png|rename")]
     [InlineData("restore face.png --model model.safetensors -d random-matrix:rows=4 --out never", 3, "face.png|.npy|--simulate")]
     [InlineData("sample --model prior.safetensors --samples -3 --out never", 3, "--samples -3")]
-    [InlineData("degrade face.png --size 0 --out never", 3, "--size 0")]
-    [InlineData("degrade face.png --noise -1 --out never", 3, "--noise -1")]
+    [InlineData("degrade face.png -d box --size 0 --out never", 3, "--size 0")]
+    [InlineData("degrade face.png -d box --noise -1 --out never", 3, "--noise -1")]
     [InlineData("train --out never", 2, "--config|--data|--preset")]
     [InlineData("train --data set.ifds --preset nosuch --out never", 3, "nosuch")]
     [InlineData("dataset prepare images never.ifds --size 0", 3, "size|0")]
@@ -107,8 +114,8 @@ public sealed class WrongOptionTests(CliWorld world)
     }
 
     [Theory]
-    [InlineData("restore face.png --simulate --model model.safetensors --out x.png", "--out x.png|folder")]
-    [InlineData("restore face.png --simulate --model model.safetensors --out -", "--out -|folder")]
+    [InlineData("restore face.png --simulate -d box --model model.safetensors --out x.png", "--out x.png|folder")]
+    [InlineData("restore face.png --simulate -d box --model model.safetensors --out -", "--out -|folder")]
     [InlineData("sample --model prior.safetensors --out y.npy", "--out y.npy|folder")]
     [InlineData("degrade face.png -d sr:4 --out -", "--out -|folder")]
     [InlineData("compare set.ifds --model model.safetensors -d sr:4 --num 1 --method mmse --out z.md", "--out z.md|folder")]

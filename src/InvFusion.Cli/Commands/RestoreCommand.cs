@@ -67,10 +67,13 @@ internal static class RestoreCommand
                 using var network = free ? null : options.LoadModel(parsed);
                 using var guide = options.LoadGuide(parsed);
                 using var codec = network is null ? null : options.LoadCodec(parsed, network.Configuration);
-                if (network is not null)
-                    settings = Fitting(settings, network, degradation, parsed, options, reporter);
+                var choice = network is null
+                    ? new(settings.Method, null)
+                    : Choose(network, degradation, parsed, options, parsed.GetValue(tiles));
                 if (parsed.GetValue(saveDirections))
-                    RequireDirections(settings.Method, parsed.GetValue(tiles));
+                    RequireDirections(choice.Method, parsed.GetValue(tiles));
+                if (network is not null)
+                    settings = Fitting(settings, choice, network, parsed.GetValue(options.Model)!, reporter);
                 if (parsed.GetValue(tiles) && network is not null)
                     settings = settings with { TileOverlap = parsed.GetValue(overlap) ?? network.Configuration.Resolution / 4 };
                 var restoring = parsed.GetValue(simulate);
@@ -81,6 +84,10 @@ internal static class RestoreCommand
                         foreach (var file in files)
                             checking.Read(file).Dispose();
                 using var read = Inputs(reporter);
+                if (degradation.MeasuresNothing)
+                    reporter.Line(
+                        "warning: -d none measures nothing, so this draws images that have nothing to do with the input; for denoising use -d identity with --noise"
+                    );
                 var restorer = new Restorer(network, guide) { Codec = codec };
                 var (reports, exitCode) = RestoreAll(
                     files,
@@ -100,25 +107,38 @@ internal static class RestoreCommand
         return command;
     }
 
-    // With the method that fits, where none is asked for, and its noise levels.
-    private static RestoreOptions Fitting(
-        RestoreOptions settings,
+    private static MethodChoice Choose(
         PreconditionedNetwork network,
         DegradationSpec degradation,
         ParseResult parsed,
         SharedOptions options,
+        bool tiled
+    ) =>
+        MethodChoice.Of(
+            Path.GetFileNameWithoutExtension(parsed.GetValue(options.Model)!),
+            network.Configuration,
+            network.Trained,
+            degradation,
+            parsed.GetValue(options.Noise),
+            options.AskedMethod(parsed),
+            tiled
+        );
+
+    // With the method that is chosen, and its noise levels.
+    private static RestoreOptions Fitting(
+        RestoreOptions settings,
+        MethodChoice choice,
+        PreconditionedNetwork network,
+        string model,
         Reporter reporter
     )
     {
-        var (model, asked) = (parsed.GetValue(options.Model)!, options.AskedMethod(parsed));
-        var name = Path.GetFileNameWithoutExtension(model);
-        var choice = MethodChoice.Of(name, network.Configuration, network.Trained, degradation, settings.SigmaY, asked);
+        MethodFit.Require($"--model {model}", network.Configuration, choice.Method);
         if (choice.Warning is { } warning)
             reporter.Line($"warning: {warning}");
         if (choice.Method != settings.Method) // the sampler's options were checked for the other one
             settings = settings with { Method = choice.Method, Sampler = settings.Sampler.For(Samplers.Find(choice.Method)) };
         settings.Validate();
-        MethodFit.Require($"--model {model}", network.Configuration, settings.Method);
         if (UnconditionalSide.Serves(network.Configuration, settings.Method))
             UnconditionalNotice.Tell(model, network.Trained, [settings.Method], reporter);
         return settings.WithSchedule(network);

@@ -68,7 +68,8 @@ internal sealed class SharedOptions
     public Option<int?> Batch { get; } =
         new("--batch")
         {
-            Description = "Samples that go through the network together; by default as many as keep the machine busy",
+            Description =
+                "Samples that go through the network together; by default as many as keep the machine busy. With --precision fp32 the pictures do not depend on it",
             HelpName = "1 or more",
         };
     public Option<string?> Autoencoder { get; } =

@@ -74,6 +74,9 @@ public sealed class DegradationSpec
         }
     }
 
+    /// <summary>Whether it is <c>none</c>, which is for training and for draws without a measurement.</summary>
+    public bool MeasuresNothing => _parts.Any(p => p.Name == "none");
+
     /// <summary>The names of its degradations in the table, in the order in which they are applied.</summary>
     internal IReadOnlyList<string> Names => [.. _parts.Select(p => p.Name)];
 

@@ -4,7 +4,7 @@ using static TorchSharp.torch;
 
 namespace InvFusion.Diffusion;
 
-/// <summary>Noise from one random stream per sample, so that a sample never depends on the batch it travels in.</summary>
+/// <summary>Noise from one random stream per sample, so that the random numbers of a sample never depend on the batch it travels in.</summary>
 public sealed class SampleNoise : INoiseSource
 {
     // Keeps these streams apart from others (degradations, measurement noise) that start from the same seed.

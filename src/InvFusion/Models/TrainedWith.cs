@@ -1,5 +1,6 @@
 using System.Globalization;
 using InvFusion.Degradations;
+using static TorchSharp.torch;
 
 namespace InvFusion.Models;
 
@@ -14,6 +15,9 @@ public sealed record TrainedWith
 
     // Of σ_y: what lies so near to the range is inside of it. A picture of 8 bits has a rounding error of 0.0023.
     private const double Near = 0.003;
+
+    // Part of neighbouring pixels of which one is seen, of masks that count as patches and holes.
+    private const double MostEdges = 0.2;
 
     // What else a family of training has shown the network, beside what it is named after: a kernel is a kernel wherever it comes from.
     private static readonly Dictionary<string, string[]> Covers = new()
@@ -84,10 +88,13 @@ public sealed record TrainedWith
     /// <summary>What of a restoration the network was not trained with, in a few words; null where it was, or where that is not known.</summary>
     /// <param name="degradation">The degradation.</param>
     /// <param name="sigmaY">σ_y.</param>
-    public string? Outside(DegradationSpec degradation, double sigmaY)
+    /// <param name="image">Shape of the images, to look at masks: single pixels and holes are two problems. Null takes a mask as it is named.</param>
+    /// <exception cref="ConfigurationException">A mask does not fit the image.</exception>
+    /// <exception cref="DataFormatException">The file of a mask cannot be used.</exception>
+    public string? Outside(DegradationSpec degradation, double sigmaY, ImageShape? image = null)
     {
         ArgumentNullException.ThrowIfNull(degradation);
-        var unknown = Degradations is not null && !Knows(degradation);
+        var unknown = Degradations is not null && !Knows(degradation, image);
         var noisy = Noise is { } n && (sigmaY < n.Low - Near || sigmaY > n.High + Near);
         FormattableString? problem =
             unknown && noisy ? $"'{degradation.Text}' with σ_y {sigmaY} (trained: {Named}, σ_y {NoiseNamed})"
@@ -105,7 +112,7 @@ public sealed record TrainedWith
         : "unknown";
 
     // The very text, or one degradation of a family that was drawn. What was trained by itself in a chain was not trained as that chain.
-    private bool Knows(DegradationSpec degradation)
+    private bool Knows(DegradationSpec degradation, ImageShape? image)
     {
         if (Degradations!.Contains(degradation.Text))
             return true;
@@ -114,7 +121,20 @@ public sealed record TrainedWith
         var families = Families();
         if (name == "random")
             return DegradationFamilies.Default().Members.All(m => families.Contains(m.Name));
+        if (name is "mask" or "patches" && !families.Contains("pixels") && image is { } shape && IsScattered(degradation, shape))
+            return false;
         return families.Contains(name) || (Covers.TryGetValue(name, out var others) && others.Any(families.Contains));
+    }
+
+    // Whether what is missing lies beside what is seen almost everywhere. Patches as the family draws them have 0.18 at most, a random half of all pixels 0.5.
+    private static bool IsScattered(DegradationSpec degradation, ImageShape image)
+    {
+        using var scope = NewDisposeScope();
+        using var op = degradation.Build(image);
+        var seen = op.Picture()!;
+        var across = (seen.narrow(-1, 1, image.Width - 1) - seen.narrow(-1, 0, image.Width - 1)).abs().mean();
+        var down = (seen.narrow(-2, 1, image.Height - 1) - seen.narrow(-2, 0, image.Height - 1)).abs().mean();
+        return (across + down).item<float>() / 2 > MostEdges;
     }
 
     // The table's names of the single degradations among them; random is those that it mixes.
