@@ -4,6 +4,7 @@ using InvFusion.Imaging;
 using InvFusion.Models;
 using InvFusion.Restoration;
 using InvFusion.Runtime;
+using static TorchSharp.torch;
 
 namespace InvFusion.Cli.Rendering;
 
@@ -20,7 +21,10 @@ internal sealed class RestoreInputs(
     // Keeps the draw of a latent apart from other random numbers of the same seed.
     private const ulong LatentPurpose = 0x6C6174656E74; // "latent"
 
-    private readonly Dictionary<ImageShape, LinearOperator> _operators = [];
+    // The residual of a photograph that agrees with a border is about σ_y; of one that does not it is many times that.
+    private const double Agreement = 1.5;
+
+    private readonly Dictionary<(ImageShape, BlurBorder?), LinearOperator> _operators = [];
     private readonly List<RestoreInput> _inputs = [];
 
     /// <summary>Reads one file. What it gives is disposed with this.</summary>
@@ -29,6 +33,8 @@ internal sealed class RestoreInputs(
         var (op, measurement) =
             !simulate && Path.GetExtension(file).Equals(".npy", StringComparison.OrdinalIgnoreCase) ? Numbers(file) : Picture(file);
         _inputs.Add(new(file, op, measurement));
+        if (!simulate && codec is null)
+            WarnOfMisfit(file, op, measurement);
         return _inputs[^1];
     }
 
@@ -38,6 +44,14 @@ internal sealed class RestoreInputs(
             input.Measurement.Dispose();
         foreach (var op in _operators.Values)
             op.Dispose();
+    }
+
+    private void WarnOfMisfit(string file, LinearOperator op, Measurement measurement)
+    {
+        var misfit = MeasurementMisfit.Of(op, measurement.Values, settings.SigmaY);
+        var noise = (settings with { RoundedMeasurement = measurement.Rounded }).NoiseLevel;
+        if (MeasurementMisfit.Warning(file, misfit, degradation.Text, noise) is { } warning)
+            reporter.Line($"warning: {warning}");
     }
 
     private (LinearOperator, Measurement) Numbers(string file)
@@ -63,9 +77,30 @@ internal sealed class RestoreInputs(
             throw new ConfigurationException(
                 $"{file}: this degradation measures numbers, not an image; give its measurement as .npy, or --simulate to degrade a clean image"
             );
+        if (degradation.OwnPixels && (picture.Width, picture.Height) != (shape.Width, shape.Height))
+            throw new ConfigurationException(
+                $"{file}: is {picture.Width}×{picture.Height} pixels and would be resized to {shape.Width}×{shape.Height} for this model, but '{degradation.Text}' is in the picture's own pixels; crop the picture to {shape.Width}×{shape.Height}"
+                    + (degradation.WindowStep is null ? "" : " or restore it whole with --tiles")
+            );
         using var image = InputImage.ToTensor(picture, file, shape, reporter, network.Device);
         using var group = image.unsqueeze(1); // [1, 1, c, h, w]
-        return (op, new(op.FromView(group, settings.SigmaY), null, Rounded: true));
+        return degradation.OpenBorder ? Photograph(file, op, group) : (op, Rounded(op, group));
+    }
+
+    private Measurement Rounded(LinearOperator op, Tensor picture) => new(op.FromView(picture, settings.SigmaY), null, Rounded: true);
+
+    // Of a photograph nothing is known beyond its frame, unless it agrees with the zeros of simulated ones.
+    private (LinearOperator, Measurement) Photograph(string file, LinearOperator zeros, Tensor picture)
+    {
+        var framed = Operator(zeros.Image, BlurBorder.Zero);
+        using (var measured = Rounded(framed, picture))
+            if (MeasurementMisfit.Of(framed, measured.Values, settings.SigmaY) < Agreement)
+            {
+                reporter.Line($"{file}: agrees with zeros (grey) beyond its frame, so border=zero is taken");
+                return (zeros, Rounded(zeros, picture));
+            }
+        var op = Operator(zeros.Image, BlurBorder.Valid);
+        return (op, Rounded(op, picture));
     }
 
     // H acts on the latent; what is restored is compared with the picture.
@@ -81,10 +116,13 @@ internal sealed class RestoreInputs(
         return Measurement.Simulate(op, latent, settings.SigmaY, settings.Seed) with { Truth = truth };
     }
 
-    private LinearOperator Operator(ImageShape shape)
+    private LinearOperator Operator(ImageShape shape, BlurBorder? border = null)
     {
-        if (!_operators.TryGetValue(shape, out var op))
-            _operators[shape] = op = degradation.Build(shape, 1, settings.Seed, network.Device);
+        if (!_operators.TryGetValue((shape, border), out var op))
+        {
+            var specification = border is { } b ? degradation.ForPhotograph(b) : degradation;
+            _operators[(shape, border)] = op = specification.Build(shape, 1, settings.Seed, network.Device);
+        }
         return op;
     }
 

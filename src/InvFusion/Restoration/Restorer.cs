@@ -2,6 +2,7 @@ using InvFusion.Autoencoding;
 using InvFusion.Degradations;
 using InvFusion.Diffusion;
 using InvFusion.Models;
+using System.Runtime.CompilerServices;
 using InvFusion.Runtime;
 using static TorchSharp.torch;
 
@@ -24,6 +25,11 @@ namespace InvFusion.Restoration;
 /// </example>
 public sealed class Restorer(PreconditionedNetwork network, PreconditionedNetwork? guide = null)
 {
+    // Operators of users that have passed their check, for as long as they live.
+    private static readonly ConditionalWeakTable<LinearOperator, object> Checked = [];
+
+    private const double DataStd = 0.5; // σ_d of EDM: H⁺y of a rounded picture is Wiener's filter under a prior that knows nothing else
+
     /// <summary>The configuration of the network.</summary>
     public NetworkConfiguration Network => network.Configuration;
 
@@ -36,7 +42,7 @@ public sealed class Restorer(PreconditionedNetwork network, PreconditionedNetwor
     /// <param name="options">How.</param>
     /// <param name="progress">Told after every evaluation.</param>
     /// <param name="cancellation">Ends the work; samples that are finished are kept.</param>
-    /// <exception cref="ConfigurationException">An option is wrong or does not fit the network.</exception>
+    /// <exception cref="ConfigurationException">An option is wrong or does not fit the network, or an operator of one's own fails <see cref="LinearOperator.Check"/>.</exception>
     public RestoredImage Restore(
         LinearOperator? op,
         Tensor? measurement,
@@ -50,6 +56,11 @@ public sealed class Restorer(PreconditionedNetwork network, PreconditionedNetwor
         denoisers.Check();
         if (op is not null && measurement is not null)
             MethodFit.Require("the model", network.Configuration, options.Method);
+        if (op is { IsOwn: false } && !Checked.TryGetValue(op, out _))
+        {
+            op.Check(network.Device);
+            Checked.AddOrUpdate(op, true);
+        }
         using var noGrad = no_grad();
         using var scope = NewDisposeScope();
         using var pause = CollectionPause.Begin();
@@ -67,7 +78,8 @@ public sealed class Restorer(PreconditionedNetwork network, PreconditionedNetwor
             samples = Codec?.Decode(samples) ?? samples;
             var good = GoodSamples(samples, drawn.Failures);
             var pseudoInverse =
-                op is null || measurement is null ? zeros_like(samples[0]) : Shown(op.Exact.PseudoInverse(measurement).flatten(0, 1));
+                op is null || measurement is null ? zeros_like(samples[0])
+                : Shown(op.Exact.PseudoInverse(measurement, options.RoundedMeasurement ? options.NoiseLevel / DataStd : 0).flatten(0, 1));
             return new RestoredImage(
                 samples.MoveToOuterDisposeScope(),
                 good.mean([0]).MoveToOuterDisposeScope(),
@@ -167,7 +179,7 @@ public sealed class Restorer(PreconditionedNetwork network, PreconditionedNetwor
         {
             Image = part.Image,
             Noise = part.Noise([.. batch.Select(i => options.Seed + (ulong)i)], batch[0], network.Device),
-            Problem = op is null || y is null ? null : new(op, y, options.SigmaY),
+            Problem = op is null || y is null ? null : new(op, y, options.NoiseLevel),
         };
         var result = Samplers.Create(options.Method, options.Sampler).Sample(denoiser, request, progress, cancellation);
         part.Evaluations += (long)result.Evaluations * batch.Length + ((denoiser as GuidedDenoiser)?.ReferenceEvaluations ?? 0);
