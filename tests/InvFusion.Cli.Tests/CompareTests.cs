@@ -92,7 +92,7 @@ public sealed class CompareTests(CliWorld world)
             Names(alone)
         );
         Assert.DoesNotContain(alone.ErrorLines, l => l.StartsWith("left out"));
-        Assert.Single(alone.ErrorLines, l => l.StartsWith("warning: matrix: was trained"));
+        Assert.Single(alone.ErrorLines, l => l.StartsWith("warning: matrix: was trained with the degradations"));
         var table = File.ReadAllLines(world.At("sides/compare.csv"));
         var column = Array.IndexOf(table[0].Split(','), "\"unconditional_side\"");
         Assert.Equal(["false", "false", "false", "true", "false", "true"], table[1..].Select(l => l.Trim('"').Split("\",\"")[column]));

@@ -69,7 +69,7 @@ public sealed class ModelTests(CliWorld world)
         Assert.Contains("blocks/norms", good.Output);
 
         (await world.Run("model", "verify", Goldens.Selection, "--filter", "blocks/norms", "--device", "gpu"))
-            .Expect(3)
+            .Expect(2)
             .ExpectOneErrorLine("--device gpu|cuda:0");
 
         var copy = Directory.CreateDirectory(world.At("golden/blocks/norms")).FullName;

@@ -230,7 +230,7 @@ internal static class RestoreCommand
             Guidance = GuidanceReport.Of(settings, parsed.GetValue(options.Guide)),
             Samples = settings.Drawn,
             Seed = settings.Seed,
-            SigmaY = settings.SigmaY,
+            SigmaY = settings.NoiseLevel,
             Projected = settings.Projects,
             Seconds = clock.Elapsed.TotalSeconds,
             Evaluations = restored.Evaluations,

@@ -27,6 +27,11 @@ internal sealed class RestoreInputs(
 
     private const int MostReduction = 16;
 
+    // The residual of a photograph that agrees with a border is about σ_y; of one that does not it is many times that.
+    private const double Agreement = 1.5;
+
+    private readonly Dictionary<BlurBorder, LinearOperator> _framed = []; // by what is taken to lie outside a photograph's frame
+
     private LinearOperator? _operator;
 
     /// <summary>Reads one file. Its operator lives until the next one is read.</summary>
@@ -34,10 +39,20 @@ internal sealed class RestoreInputs(
     {
         var (op, measurement) =
             !simulate && Path.GetExtension(file).Equals(".npy", StringComparison.OrdinalIgnoreCase) ? Numbers(file) : Picture(file);
+        if (!simulate && codec is null)
+            WarnOfMisfit(file, op, measurement);
         return new(file, op, measurement);
     }
 
-    public void Dispose() => _operator?.Dispose();
+    public void Dispose() => Forget();
+
+    private void WarnOfMisfit(string file, LinearOperator op, Measurement measurement)
+    {
+        var misfit = MeasurementMisfit.Of(op, measurement.Values, settings.SigmaY);
+        var noise = (settings with { RoundedMeasurement = measurement.Rounded }).NoiseLevel;
+        if (MeasurementMisfit.Warning(file, misfit, degradation.Text, noise) is { } warning)
+            reporter.Line($"warning: {warning}");
+    }
 
     private (LinearOperator, Measurement) Numbers(string file)
     {
@@ -68,9 +83,30 @@ internal sealed class RestoreInputs(
             throw new ConfigurationException(
                 $"{file}: this degradation measures numbers, not an image; give its measurement as .npy, or --simulate to degrade a clean image"
             );
+        if (degradation.OwnPixels && (picture.Width, picture.Height) != (shape.Width, shape.Height))
+            throw new ConfigurationException(
+                $"{file}: is {picture.Width}×{picture.Height} pixels and would be resized to {shape.Width}×{shape.Height} for this model, but '{degradation.Text}' is in the picture's own pixels; crop the picture to {shape.Width}×{shape.Height}"
+                    + (degradation.WindowStep is null ? "" : " or restore it whole with --tiles")
+            );
         using var image = InputImage.ToTensor(picture, file, shape, reporter, device);
         using var group = image.unsqueeze(1); // [1, 1, c, h, w]
-        return (op, new(op.FromView(group, settings.SigmaY), null, Rounded: true));
+        return degradation.OpenBorder ? Photograph(file, op, group) : (op, Rounded(op, group));
+    }
+
+    private Measurement Rounded(LinearOperator op, Tensor picture) => new(op.FromView(picture, settings.SigmaY), null, Rounded: true);
+
+    // Of a photograph nothing is known beyond its frame, unless it agrees with the zeros of simulated ones.
+    private (LinearOperator, Measurement) Photograph(string file, LinearOperator zeros, Tensor picture)
+    {
+        var framed = Operator(zeros.Image, BlurBorder.Zero);
+        using (var measured = Rounded(framed, picture))
+            if (MeasurementMisfit.Of(framed, measured.Values, settings.SigmaY) < Agreement)
+            {
+                reporter.Line($"{file}: agrees with zeros (grey) beyond its frame, so border=zero is taken");
+                return (zeros, Rounded(zeros, picture));
+            }
+        var op = Operator(zeros.Image, BlurBorder.Valid);
+        return (op, Rounded(op, picture));
     }
 
     // H acts on the latent; what is restored is compared with the picture.
@@ -86,13 +122,24 @@ internal sealed class RestoreInputs(
         return Measurement.Simulate(op, latent, settings.SigmaY, settings.Seed) with { Truth = truth };
     }
 
-    private LinearOperator Operator(ImageShape shape)
+    private LinearOperator Operator(ImageShape shape, BlurBorder? border = null)
     {
-        if (_operator?.Image == shape)
-            return _operator;
+        if ((border is { } b ? _framed.GetValueOrDefault(b) : _operator) is { } kept && kept.Image == shape)
+            return kept;
+        if (_operator is { } last && last.Image != shape)
+            Forget();
+        if (border is not { } outside)
+            return _operator = degradation.Build(shape, 1, settings.Seed, device);
+        return _framed[outside] = degradation.ForPhotograph(outside).Build(shape, 1, settings.Seed, device);
+    }
+
+    private void Forget()
+    {
         _operator?.Dispose();
-        _operator = null; // should the next line fail
-        return _operator = degradation.Build(shape, 1, settings.Seed, device);
+        _operator = null;
+        foreach (var op in _framed.Values)
+            op.Dispose();
+        _framed.Clear();
     }
 
     private ImageShape ModelShape => new(network!.Channels, network.Resolution, network.Resolution);

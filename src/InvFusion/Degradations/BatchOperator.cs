@@ -46,6 +46,9 @@ public sealed class BatchOperator : LinearOperator
             : _exact ??= new BatchOperator([.. _parts.Select(p => (p.Operator.Exact, p.Samples))], owns: false);
 
     /// <inheritdoc/>
+    internal override bool IsOwn => _parts.All(p => p.Operator.IsOwn);
+
+    /// <inheritdoc/>
     protected internal override bool OrthogonalRows => _parts.All(p => p.Operator.OrthogonalRows);
 
     /// <inheritdoc/>
@@ -102,15 +105,19 @@ public sealed class BatchOperator : LinearOperator
     }
 
     /// <inheritdoc/>
-    public override Tensor LinearEstimate(Tensor measurements, int steps, Tensor? sigmaY = null)
+    public override Tensor LinearEstimate(Tensor measurements, Tensor? sigmaY = null) =>
+        EachEstimate(measurements, sigmaY, (op, part, sigma) => op.LinearEstimate(part, sigma));
+
+    /// <inheritdoc/>
+    public override Tensor LinearEstimate(Tensor measurements, int steps, Tensor? sigmaY = null) =>
+        EachEstimate(measurements, sigmaY, (op, part, sigma) => op.LinearEstimate(part, steps, sigma));
+
+    private Tensor EachEstimate(Tensor measurements, Tensor? sigmaY, Func<LinearOperator, Tensor, Tensor, Tensor> estimate)
     {
         RequireMeasurements(measurements);
         using var scope = NewDisposeScope();
         var levels = (sigmaY ?? zeros([1], device: measurements.device)).expand(BatchSize);
-        return PartByPart(
-                measurements,
-                (op, part, first) => op.LinearEstimate(Cut(op, part), steps, levels.narrow(0, first, part.shape[0]))
-            )
+        return PartByPart(measurements, (op, part, first) => estimate(op, Cut(op, part), levels.narrow(0, first, part.shape[0])))
             .MoveToOuterDisposeScope();
     }
 

@@ -45,6 +45,12 @@ public sealed class CompositionOperator : LinearOperator
     protected internal override bool OrthogonalRows => _first.OrthogonalRows && _second.OrthogonalRows;
 
     /// <inheritdoc/>
+    internal override bool FewSteps => _first.FewSteps && _second.FewSteps;
+
+    /// <inheritdoc/>
+    internal override bool IsOwn => _first.IsOwn && _second.IsOwn;
+
+    /// <inheritdoc/>
     public override Tensor Noise(Tensor normals) => _second.Noise(normals);
 
     /// <inheritdoc/>

@@ -15,6 +15,8 @@ public sealed class DegradationSpec
     private const string MaskName = "mask:";
 
     private readonly IReadOnlyList<Part> _parts;
+    private BlurBorder _openBorder = BlurBorder.Zero;
+    private bool _framed;
 
     private DegradationSpec(string text, IReadOnlyList<Part> parts) => (Text, _parts) = (text, parts);
 
@@ -29,6 +31,22 @@ public sealed class DegradationSpec
 
     /// <summary>The <see cref="LinearOperator.WindowStep"/> of every operator that this builds; null where they are not local.</summary>
     public int? WindowStep => _parts.Aggregate((int?)1, (product, part) => product * part.WindowStep);
+
+    /// <summary>
+    /// Whether it is given in pixels of the picture that is measured (a file of a mask, kernel or matrix, a blur's width, a box): a picture must not be resized before
+    /// it is taken for the measurement.
+    /// </summary>
+    public bool OwnPixels => _parts.Any(p => p.OwnPixels);
+
+    /// <summary>Whether it has a kernel whose border is left open: see <see cref="ForPhotograph"/>.</summary>
+    public bool OpenBorder => _parts.Any(p => p.OpenBorder);
+
+    /// <summary>
+    /// The same for a photograph that was measured: kernels without <c>border=</c> have the given one, and nothing outside the frame is measured. Otherwise they have
+    /// zeros around the image and the tails of the blur are measured too, as in training.
+    /// </summary>
+    /// <param name="border">What lies beyond the photograph's frame; nothing is known of it unless something is.</param>
+    public DegradationSpec ForPhotograph(BlurBorder border = BlurBorder.Valid) => new(Text, _parts) { _openBorder = border, _framed = true };
 
     /// <summary>Reads a specification.</summary>
     /// <param name="text">One or more degradations, joined by +.</param>
@@ -61,7 +79,7 @@ public sealed class DegradationSpec
                     : result.MeasurementShape ?? throw new ArgumentException($"nothing can follow '{_parts[i - 1].Text}'");
                 var own = _parts[i].Seed ?? seed;
                 var samples = Enumerable.Range(0, batch).Select(b => new RandomStream(own, SamplePurpose, (ulong)i, (ulong)b)).ToArray();
-                var request = new SpecRequest(shape, samples, new RandomStream(own, BatchPurpose, (ulong)i), device);
+                var request = new SpecRequest(shape, samples, new RandomStream(own, BatchPurpose, (ulong)i), device, _openBorder, _framed);
                 var next = _parts[i].Build(request);
                 result = result is null ? next : new CompositionOperator(result, next);
             }
@@ -106,7 +124,11 @@ public sealed class DegradationSpec
                 $"degradation '{whole}': '{name}' is unknown, choose from {string.Join(", ", SpecTable.Names)}"
             );
         var arguments = new SpecArguments(text, colon < 0 ? "" : text[(colon + 1)..].Trim(), entry.Keys);
-        return new Part(text, entry.Name, arguments.Seed(), entry.Parse(arguments), entry.WindowStep?.Invoke(arguments), arguments.Files);
+        return new Part(text, entry.Name, arguments.Seed(), entry.Parse(arguments), entry.WindowStep?.Invoke(arguments), arguments.Files)
+        {
+            OwnPixels = entry.OwnPixels?.Invoke(arguments) ?? false,
+            OpenBorder = entry.Name != "blur" && arguments.Keys.Contains("border") && !arguments.Has("border"),
+        };
     }
 
     // At every + that a known name follows: a file name may hold others.
@@ -132,5 +154,10 @@ public sealed class DegradationSpec
         Func<SpecRequest, LinearOperator> Build,
         int? WindowStep,
         IReadOnlyList<string> Files
-    );
+    )
+    {
+        public bool OwnPixels { get; init; }
+
+        public bool OpenBorder { get; init; }
+    }
 }

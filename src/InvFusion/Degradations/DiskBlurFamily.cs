@@ -9,6 +9,12 @@ public sealed class DiskBlurFamily : DegradationFamily
     /// <summary>Range of the radius in pixels, drawn uniformly.</summary>
     public (double Low, double High) Radius { get; init; } = (1, 6);
 
+    /// <summary>What lies beyond the frame. With zeros the tails of the blur outside it are measured too, as on the doubled canvas of <see cref="FourierOperator"/>.</summary>
+    public BlurBorder Border { get; init; } = BlurBorder.Zero;
+
+    /// <summary>Whether with zeros too only the frame is measured.</summary>
+    internal bool Framed { get; init; }
+
     /// <inheritdoc/>
     public override string Name => "disk";
 
@@ -21,6 +27,9 @@ public sealed class DiskBlurFamily : DegradationFamily
         var reach = Math.Max(0, Radius.High - 0.5); // of the largest: all kernels of a batch have one size, whoever is in it
         var (kh, kw) = (BlurKernel.Side(reach, image.Height), BlurKernel.Side(reach, image.Width));
         var kernels = (Shared ? [batch] : samples).Select(s => BlurKernel.Disk(s.NextUniform(Radius.Low, Radius.High), kw, kh));
-        return new FourierOperator(image, Stack(kernels, 1, kh, kw, device), stride: 1, batchThreshold: Shared);
+        var stacked = Stack(kernels, 1, kh, kw, device);
+        return Border == BlurBorder.Zero && !Framed
+            ? new FourierOperator(image, stacked, stride: 1, batchThreshold: Shared)
+            : new FramedBlur(image, stacked, Border);
     }
 }

@@ -5,7 +5,8 @@ namespace InvFusion.Degradations;
 /// <summary>A <see cref="FourierOperator"/> whose pseudo-inverse is exact on images, not on the doubled canvas. All of it is computed in double.</summary>
 /// <remarks>
 /// With G the blur and decimation in pixels, y = FFT(G x) and H⁺ = Gᵀ(GGᵀ)⁺·Re IFFT. A small GGᵀ is decomposed once, with a sharp cutoff, and obeys every
-/// law of a pseudo-inverse. For a large one conjugate gradients stop after a fixed number of steps (<see cref="FourierLeastSquares"/>).
+/// law of a pseudo-inverse; a larger one is factorised, damped by its cutoff. For those that are larger still conjugate gradients stop after a fixed number of steps
+/// (<see cref="FourierLeastSquares"/>).
 /// </remarks>
 internal sealed class ExactFourierOperator(FourierOperator network, int largestDense = ExactFourierOperator.LargestDense)
     : LinearOperator(network.Image, network.BatchSize, network.MeasurementLength)
@@ -13,13 +14,7 @@ internal sealed class ExactFourierOperator(FourierOperator network, int largestD
     /// <summary>The most pixels of a measurement for which GGᵀ is decomposed.</summary>
     public const int LargestDense = 1024;
 
-    private const int Steps = 100;
-    private const int PolishingSteps = 50;
-
-    // Blur shrinks some directions to nothing: below this fraction of ‖H‖ they count as lost.
-    private const double Cutoff = 1e-5;
-
-    private (Tensor Values, Tensor Vectors)? _gram; // [B, c, m] and [B, c, m, m], m = h·w
+    private GramInverse? _gram;
     private bool _ownsNetwork;
 
     /// <inheritdoc/>
@@ -49,14 +44,18 @@ internal sealed class ExactFourierOperator(FourierOperator network, int largestD
         var y = measurements.to_type(ScalarType.Float64);
         var x =
             Pixels > largestDense
-                ? FourierLeastSquares.PseudoInverse(network, y, sigmaY, Steps, PolishingSteps)
-                : network.BlurAdjoint(Solve(fft.ifft2(network.Unpack(y)).real, sigmaY)); // [B, k, C, h, w] pixels
+                ? FourierLeastSquares.PseudoInverse(network, y, sigmaY, LeastSquaresSteps.Of(Image))
+                : network.BlurAdjoint((_gram ??= GramInverse.Of(BatchSize, Gram)).Solve(fft.ifft2(network.Unpack(y)).real, sigmaY));
         return x.to_type(measurements.dtype).MoveToOuterDisposeScope();
     }
 
     /// <inheritdoc/>
     internal override Tensor EstimateFromPrior(Tensor measurements, int steps, Tensor sigmaY) =>
         network.EstimateFromPrior(measurements, steps, sigmaY);
+
+    /// <inheritdoc/>
+    internal override Tensor PriorMean(CosinePrior prior, Tensor measurements, Tensor sigmaY) =>
+        network.PriorMean(prior, measurements, sigmaY);
 
     /// <inheritdoc/>
     internal override Tensor ColumnEnergy(Device device) => network.ColumnEnergy(device);
@@ -89,42 +88,47 @@ internal sealed class ExactFourierOperator(FourierOperator network, int largestD
     /// <inheritdoc/>
     protected override void Dispose(bool disposing)
     {
-        _gram?.Values.Dispose();
-        _gram?.Vectors.Dispose();
+        _gram?.Dispose();
         if (_ownsNetwork)
             network.Dispose();
         base.Dispose(disposing);
     }
 
-    private Tensor Solve(Tensor pixels, double sigmaY)
+    // GGᵀ of one sample, [c, m, m]. With k the blur's own taps on the canvas, which is circular, its number at (a, b), (a', b') is
+    // Σ_p Σ_q k[sa - p, sb - q]·k[sa' - p, sb' - q]: the sums over columns q depend on the two rows of k alone, those over p are a window of them.
+    private Tensor Gram(int sample)
     {
-        var (values, vectors) = _gram ??= Decompose();
-        var floor = Cutoff * Cutoff * values.amax([-1], keepdim: true);
-        var filter = where(values > floor, 1 / (values + sigmaY * sigmaY), zeros_like(values)).unsqueeze(1); // [B, 1, c, m]
-        var batch = BatchSize == 1 ? "z" : "b";
-        var (flat, kernel) = (pixels.flatten(3), vectors.shape[1] == 1 ? "y" : "c");
-        var spectral = einsum($"{batch}{kernel}pq,bkcp->bkcq", vectors, flat) * filter;
-        return einsum($"{batch}{kernel}pq,bkcq->bkcp", vectors, spectral).reshape(pixels.shape);
-    }
-
-    // GGᵀ column by column, a block of unit pixels at a time; channels that share a kernel share it.
-    private (Tensor Values, Tensor Vectors) Decompose()
-    {
-        using var scope = NewDisposeScope();
-        using var noGrad = no_grad();
-        var shared = network.Kernel.shape[1] == 1 && !network.MixColor;
-        using var one = shared ? network.OneChannel() : null;
-        var op = one ?? network;
-        long[] block = [BatchSize, -1, op.MeasurementChannels, op.MeasurementHeight, op.MeasurementWidth];
-        var columns = new List<Tensor>();
-        var units = eye(Pixels, dtype: ScalarType.Float64, device: network.Kernel.device);
-        foreach (var part in units.split(64))
+        var (height, width) = (Image.Height, Image.Width);
+        var (stride, h, w) = (network.Stride, network.MeasurementHeight, network.MeasurementWidth);
+        var spectrum = network.Spectrum.select(0, sample).select(0, 0).to_type(ScalarType.ComplexFloat64);
+        var taps = fft.irfft2(spectrum, [2 * height, 2 * width]); // [c, 2H, 2W]
+        var c = taps.shape[0];
+        var places = arange(2 * height, dtype: ScalarType.Int64, device: taps.device);
+        var columns = taps.index_select(2, Offsets(w, width).flatten()).view(c * 2 * height, w, width);
+        // Whether row i of k is one of those of place a: i = sa - p for a p of the image.
+        var window = (stride * arange(h, dtype: ScalarType.Int64, device: taps.device).unsqueeze(1) - places)
+            .remainder(2 * height)
+            .lt(height)
+            .to_type(ScalarType.Float64); // [h, 2H]
+        var blocks = new Tensor[h]; // by a' - a
+        for (var step = 0; step < h; step++)
         {
             using var inner = NewDisposeScope();
-            var pixels = part.reshape(1, -1, 1, block[3], block[4]).expand(block[0], -1, block[2], -1, -1);
-            columns.Add(op.Blur(op.BlurAdjoint(pixels)).flatten(3).MoveToOuterDisposeScope());
+            var others = columns.view(c, 2 * height, w, width).roll((long[])[-stride * step], (long[])[1]).reshape(columns.shape);
+            var products = bmm(columns, others.transpose(1, 2)).view(c, 2 * height, w * w);
+            blocks[step] = window.unsqueeze(0).expand(c, -1, -1).bmm(products).MoveToOuterDisposeScope(); // [c, h, w·w]
         }
-        var (values, vectors) = linalg.eigh(cat(columns, 1).transpose(1, 2));
-        return (Keep(values), Keep(vectors));
+        var row = arange(h, dtype: ScalarType.Int64, device: taps.device);
+        var index = ((row.unsqueeze(0) - row.unsqueeze(1)).remainder(h) * h + row.unsqueeze(1)).flatten(); // [a, a'] of (a' - a, a)
+        var gram = stack(blocks, 1).view(c, h * h, w * w).index_select(1, index).view(c, h, h, w, w); // [c, a, a', b, b']
+        var matrix = gram.permute(0, 1, 3, 2, 4).reshape(c, Pixels, Pixels);
+        return network.MixColor ? matrix.sum(0, keepdim: true) * (Image.Channels / c) : matrix;
+
+        // From pixel p of an image to place a of the measurement: s·a - p.
+        Tensor Offsets(int measured, int length) =>
+            (
+                stride * arange(measured, dtype: ScalarType.Int64, device: taps.device).unsqueeze(1)
+                - arange(length, dtype: ScalarType.Int64, device: taps.device)
+            ).remainder(2 * length);
     }
 }

@@ -21,6 +21,7 @@ public sealed class FourierOperator : LinearOperator
     private readonly Tensor _energy; // E [B, 1, 1 or c, h, w], 0 where it is below the threshold
     private readonly Tensor _inverseEnergy; // I = 1/E, 0 where E is
     private readonly Tensor _kernel; // [B, c, kh, kw]
+    private readonly long[] _shift; // rows and columns by which the small blurred image is moved on its canvas
     private ExactFourierOperator? _exact;
 
     /// <summary>Creates the operator from blur kernels.</summary>
@@ -30,13 +31,30 @@ public sealed class FourierOperator : LinearOperator
     /// <param name="mixColor">Sums the channels, each blurred by its own kernel, into one.</param>
     /// <param name="batchThreshold">Takes the spectral threshold over the whole batch, as the public implementation does, instead of per sample.</param>
     public FourierOperator(ImageShape image, Tensor kernel, int stride, bool mixColor = false, bool batchThreshold = false)
-        : this(image, kernel, KernelSpectrum(image, kernel, stride), stride, mixColor, batchThreshold) { }
+        // The middle tap, at index n/2, is rolled by n/2 once more: for an odd side it lands at n - 1.
+        : this(
+            image,
+            kernel,
+            KernelSpectrum(image, kernel, stride),
+            stride,
+            [kernel.shape[2] / 2 * 2 / stride, kernel.shape[3] / 2 * 2 / stride],
+            mixColor,
+            batchThreshold
+        ) { }
 
-    private FourierOperator(ImageShape image, Tensor kernel, Tensor spectrum, int stride, bool mixColor, bool batchThreshold)
+    private FourierOperator(
+        ImageShape image,
+        Tensor kernel,
+        Tensor spectrum,
+        int stride,
+        long[] shift,
+        bool mixColor = false,
+        bool batchThreshold = false
+    )
         : base(image, (int)kernel.shape[0], (mixColor ? 1 : image.Channels) * 2 * image.Height * 2 * image.Width / stride / stride * 2)
     {
         using var scope = NewDisposeScope();
-        (Stride, MixColor) = (stride, mixColor);
+        (Stride, MixColor, _shift) = (stride, mixColor, shift);
         var size = spectrum.abs();
         long[] over = batchThreshold ? [0, 1, 2, 3] : [1, 2, 3];
         var t = Threshold * (size.amax(over, keepdim: true) - size.amin(over, keepdim: true));
@@ -59,11 +77,28 @@ public sealed class FourierOperator : LinearOperator
         )
     {
         using var scope = NewDisposeScope();
-        (Stride, MixColor) = (from.Stride, from.MixColor);
+        (Stride, MixColor, _shift) = (from.Stride, from.MixColor, from._shift);
         _kernel = Keep(Pick(from._kernel, samples));
         _spectrum = Keep(Pick(from._spectrum, samples));
         _energy = Keep(Pick(from._energy, samples));
         _inverseEnergy = Keep(Pick(from._inverseEnergy, samples));
+    }
+
+    /// <summary>
+    /// Convolution with a point-spread function as people mean it, y[n] = Σ psf[t]·x[s·n + c - t] along each axis with c = ⌊side/2⌋ and zeros around the image
+    /// (scipy's <c>ndimage.convolve</c>), where the constructor has the correlation that the network is trained with.
+    /// </summary>
+    /// <param name="image">Shape of one image.</param>
+    /// <param name="psf"><c>[B or 1, 1 or C, kh, kw]</c>, at most the size of the image.</param>
+    /// <param name="stride">s, which divides 2H and 2W.</param>
+    public static FourierOperator Convolution(ImageShape image, Tensor psf, int stride = 1)
+    {
+        RequireKernel(image, psf, stride);
+        using var scope = NewDisposeScope();
+        var (height, width) = (psf.shape[2], psf.shape[3]);
+        var padded = nn.functional.pad(psf.to_type(ScalarType.Float64), [0, 2 * image.Width - width, 0, 2 * image.Height - height]);
+        var spectrum = fft.fft2(padded.roll((long[])[-(height / 2), -(width / 2)], (long[])[-2, -1]));
+        return new FourierOperator(image, psf, spectrum.DetachFromDisposeScope(), stride, [0, 0]);
     }
 
     /// <summary>s: one pixel in s is kept along each axis.</summary>
@@ -129,6 +164,9 @@ public sealed class FourierOperator : LinearOperator
         FusedBlur.RunBack(this, _inverseEnergy, fusion, gradient, sums);
 
     /// <inheritdoc/>
+    internal override bool FewSteps => true;
+
+    /// <inheritdoc/>
     /// <remarks>Solved in pixels, preconditioned by what would be the inverse on the canvas.</remarks>
     internal override Tensor EstimateFromPrior(Tensor measurements, int steps, Tensor sigmaY)
     {
@@ -148,6 +186,30 @@ public sealed class FourierOperator : LinearOperator
             return fft.ifft2((MixColor ? half : prior.UnmixChannels(half)) * root).real;
         }
         return LinearEstimator.Solve(Blur, BlurAdjoint, prior, y, sigmaY, steps, Precondition);
+    }
+
+    /// <inheritdoc/>
+    /// <remarks>
+    /// (GᵀG + σ_y²C⁻¹) x = Gᵀy in cosine coefficients, in which C is diagonal and GᵀG nearly so: the canvas has up to four times as many numbers as the image, which a
+    /// system of measurements would have to find out.
+    /// </remarks>
+    internal override Tensor PriorMean(CosinePrior prior, Tensor measurements, Tensor sigmaY)
+    {
+        var y = fft.ifft2(Unpack(measurements)).real; // [B, 1, C or 1, h, w]
+        var power = (_spectrum * _spectrum.conj()).real.to_type(y.dtype).mean([2], keepdim: true); // cosine k has k cycles over the canvas
+        var opposite = power.flip(3).roll(1, 3);
+        var energy = (power + opposite).narrow(3, 0, Image.Height).narrow(4, 0, Image.Width) / (2 * Stride * Stride);
+        var inverse = sigmaY.square().view(-1, 1, 1, 1, 1) / prior.Variances;
+        var strong = energy + inverse;
+        var (steps, tolerance) = SolverLimits.Converged;
+        var x = ConjugateGradients.Solve(
+            c => prior.Transform(BlurAdjoint(Blur(prior.Inverse(c)))) + c * inverse,
+            prior.Transform(BlurAdjoint(y)),
+            steps,
+            r => r / strong,
+            tolerance
+        );
+        return prior.Inverse(x);
     }
 
     /// <inheritdoc/>
@@ -289,7 +351,7 @@ public sealed class FourierOperator : LinearOperator
     internal Tensor Crop(Tensor canvas)
     {
         var (_, height, width) = ViewShape!.Value;
-        return canvas.roll(Shift(1), (long[])[-2, -1]).narrow(-2, 0, height).narrow(-1, 0, width);
+        return canvas.roll(_shift, (long[])[-2, -1]).narrow(-2, 0, height).narrow(-1, 0, width);
     }
 
     /// <summary>The adjoint of <see cref="Crop"/>: an image in its place on a canvas of zeros.</summary>
@@ -297,7 +359,7 @@ public sealed class FourierOperator : LinearOperator
     {
         var (_, height, width) = ViewShape!.Value;
         var padded = nn.functional.pad(picture, [0, MeasurementWidth - width, 0, MeasurementHeight - height]);
-        return padded.roll(Shift(-1), (long[])[-2, -1]);
+        return padded.roll((long[])[-_shift[0], -_shift[1]], (long[])[-2, -1]);
     }
 
     /// <summary>Measurements <c>[B, k, O]</c> → complex <c>[B, k, C or 1, h, w]</c>.</summary>
@@ -320,9 +382,6 @@ public sealed class FourierOperator : LinearOperator
             tensor.Dispose();
         base.Dispose(disposing);
     }
-
-    // The middle tap, at index n/2, is rolled by n/2 once more: for an odd side it lands at n - 1.
-    private long[] Shift(int sign) => [sign * (_kernel.shape[2] / 2 * 2 / Stride), sign * (_kernel.shape[3] / 2 * 2 / Stride)];
 
     // 1 at the places of a dimension that are their own mirror image modulo its length: the first, and the middle of an even one.
     private static Tensor Mirroring(int length)
@@ -366,6 +425,15 @@ public sealed class FourierOperator : LinearOperator
     // The kernel in the corner of a canvas, its centre rolled to (kh, kw); transformed and conjugated.
     private static Tensor KernelSpectrum(ImageShape image, Tensor kernel, int stride)
     {
+        RequireKernel(image, kernel, stride);
+        using var scope = NewDisposeScope();
+        var s = kernel.shape;
+        var padded = nn.functional.pad(kernel.to_type(ScalarType.Float64), [0, s[3], 0, s[2]]).roll([s[2] / 2, s[3] / 2], [-2, -1]);
+        return fft.fft2(padded, [2 * image.Height, 2 * image.Width]).conj().resolve_conj().MoveToOuterDisposeScope();
+    }
+
+    private static void RequireKernel(ImageShape image, Tensor kernel, int stride)
+    {
         ArgumentNullException.ThrowIfNull(kernel);
         var s = kernel.shape;
         if (s.Length != 4 || (s[1] != 1 && s[1] != image.Channels) || s[2] > image.Height || s[3] > image.Width)
@@ -376,8 +444,5 @@ public sealed class FourierOperator : LinearOperator
             throw new ArgumentException(
                 $"the stride {stride} does not divide {2 * image.Height} and {2 * image.Width}, twice the image's height and width"
             );
-        using var scope = NewDisposeScope();
-        var padded = nn.functional.pad(kernel.to_type(ScalarType.Float64), [0, s[3], 0, s[2]]).roll([s[2] / 2, s[3] / 2], [-2, -1]);
-        return fft.fft2(padded, [2 * image.Height, 2 * image.Width]).conj().resolve_conj().MoveToOuterDisposeScope();
     }
 }

@@ -89,6 +89,9 @@ internal readonly record struct SolverLimits(int Steps, double Tolerance)
     /// <summary>Near enough for an input of a network: what is left is a few percent of what the estimate itself leaves.</summary>
     public static SolverLimits Default { get; } = new(60, 5e-3);
 
+    /// <summary>A linear estimate in double: what is left is far below a grey level.</summary>
+    public static SolverLimits Converged { get; } = new(400, 1e-6);
+
     /// <summary>To rounding.</summary>
     public static SolverLimits Exact { get; } = new(1500, 1e-8);
 }

@@ -35,13 +35,15 @@ internal sealed class LineCanvas(int width, int height)
         }
     }
 
-    /// <summary>A filled rectangle along the line, its corners rounded to whole pixels.</summary>
+    /// <summary>A filled rectangle along the line, its corners rounded to whole pixels; a line of no length is one pixel.</summary>
     public void WideLine((int X, int Y) from, (int X, int Y) to, int thickness)
     {
-        Point(from);
         var (dx, dy) = (to.X - from.X, to.Y - from.Y);
         if (dx == 0 && dy == 0)
+        {
+            Point(from);
             return;
+        }
         var (length, half) = (Math.Sqrt((double)dx * dx + (double)dy * dy), (thickness - 1) / 2.0);
         var (more, less) = (HalfUp(half) / length, HalfDown(half) / length);
         var (lowX, highX) = (HalfDown(less * dy), HalfDown(more * dy));
@@ -54,17 +56,18 @@ internal sealed class LineCanvas(int width, int height)
         ]);
     }
 
+    // Edges' slopes and where they meet a row are in single precision, as Pillow's.
     private void FillConvex((int X, int Y)[] corners)
     {
         for (var y = corners.Min(c => c.Y); y <= corners.Max(c => c.Y); y++)
         {
-            var (left, right) = (double.MaxValue, double.MinValue);
+            var (left, right) = (float.MaxValue, float.MinValue);
             for (var i = 0; i < corners.Length; i++)
             {
                 var (a, b) = (corners[i], corners[(i + 1) % corners.Length]);
                 if (y < Math.Min(a.Y, b.Y) || y > Math.Max(a.Y, b.Y))
                     continue;
-                foreach (var x in a.Y == b.Y ? [a.X, b.X] : (double[])[a.X + (double)(y - a.Y) * (b.X - a.X) / (b.Y - a.Y)])
+                foreach (var x in a.Y == b.Y ? [a.X, b.X] : (float[])[(y - a.Y) * ((float)(b.X - a.X) / (b.Y - a.Y)) + a.X])
                     (left, right) = (Math.Min(left, x), Math.Max(right, x));
             }
             for (var x = HalfUp(left); x <= Math.Max(HalfUp(left), HalfDown(right)); x++)

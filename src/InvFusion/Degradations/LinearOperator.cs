@@ -59,14 +59,36 @@ public abstract class LinearOperator : IDisposable
     public virtual LinearOperator Exact => this;
 
     /// <summary>
-    /// The best linear estimate of a picture from its measurement, C Hᵀ(H C Hᵀ + σ_y²)⁻¹y, where C is the covariance of pictures in general: smooth where
-    /// H⁺y is zero or rings. <c>[B, k, O]</c> → <c>[B, k, C, H, W]</c>. Not differentiable.
+    /// The best linear estimate of a picture from its measurement, C Hᵀ(H C Hᵀ + σ_y²)⁻¹y, where C is the covariance of pictures in general (<see cref="CosinePrior"/>):
+    /// smooth where H⁺y is zero or rings. <c>[B, k, O]</c> → <c>[B, k, C, H, W]</c>. Computed in double and to convergence. Not differentiable.
+    /// </summary>
+    /// <param name="measurements">Measurements <c>[B, k, O]</c>.</param>
+    /// <param name="sigmaY">Standard deviation of the measurement noise in units of the images, <c>[B]</c> or <c>[1]</c>; null is 0.</param>
+    public virtual Tensor LinearEstimate(Tensor measurements, Tensor? sigmaY = null)
+    {
+        RequireMeasurements(measurements);
+        using var scope = NewDisposeScope();
+        using var noGrad = no_grad();
+        using var pause = CollectionPause.Begin();
+        var y = measurements.detach().to_type(ScalarType.Float64);
+        var sigma = (sigmaY ?? zeros([1], device: y.device)).to_type(y.dtype);
+        using var prior = new CosinePrior(Image, y.dtype, y.device);
+        var noise = sigma.clamp_min(JointEstimate.NoiseFloor);
+        var x = cat([.. y.split(1, 1).Select(group => PriorMean(prior, group, noise))], 1);
+        return Completed(x, y, sigma).to_type(measurements.dtype).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>
+    /// The linear estimate as networks are trained with it: after a few steps, in the type of the measurements, under <see cref="PicturePrior"/>. Where few steps are
+    /// far from it (<see cref="FewSteps"/>), it is <see cref="LinearEstimate(Tensor, Tensor)"/>.
     /// </summary>
     /// <param name="measurements">Measurements <c>[B, k, O]</c>.</param>
     /// <param name="steps">Steps of conjugate gradients at most; 20 come near enough for pictures.</param>
     /// <param name="sigmaY">Standard deviation of the measurement noise in units of the images, <c>[B]</c> or <c>[1]</c>; null is 0.</param>
     public virtual Tensor LinearEstimate(Tensor measurements, int steps, Tensor? sigmaY = null)
     {
+        if (!FewSteps)
+            return LinearEstimate(measurements, sigmaY);
         RequireMeasurements(measurements);
         using var turn = TorchTurn.Take();
         using var scope = NewDisposeScope();
@@ -75,16 +97,39 @@ public abstract class LinearOperator : IDisposable
         var y = measurements.detach().to_type(measurements.dtype == ScalarType.Float64 ? ScalarType.Float64 : ScalarType.Float32);
         var sigma = (sigmaY ?? zeros([1], device: y.device)).to_type(y.dtype);
         var x = EstimateFromPrior(y, steps, sigma);
-        var exact = sigma.eq(0).view(-1, 1, 1, 1, 1);
-        if (exact.any().item<bool>())
-        {
-            var missing = PseudoInverse(y - Apply(x)); // what the steps have not reached yet; where there is noise, it is that
-            x = x + where(exact, missing, zeros_like(missing));
-        }
-        return x.to_type(measurements.dtype).MoveToOuterDisposeScope();
+        return Completed(x, y, sigma).to_type(measurements.dtype).MoveToOuterDisposeScope();
     }
 
-    /// <summary><see cref="LinearEstimate"/> of float32 or double measurements, without its last step. May leave temporaries.</summary>
+    // What the steps have not reached yet; where there is noise, it is that.
+    private Tensor Completed(Tensor x, Tensor y, Tensor sigma)
+    {
+        var exact = sigma.eq(0).view(-1, 1, 1, 1, 1);
+        if (!exact.any().item<bool>())
+            return x;
+        var missing = PseudoInverse(y - Apply(x));
+        return x + where(exact, missing, zeros_like(missing));
+    }
+
+    /// <summary>Whether some 20 steps come near the linear estimate, as those that networks are trained with do; where HHᵀ is far from a multiple of the identity they do not.</summary>
+    internal virtual bool FewSteps => OrthogonalRows;
+
+    /// <summary>The converged linear estimate <c>[B, 1, C, H, W]</c> of measurements <c>[B, 1, O]</c> in double, for σ_y &gt; 0 <c>[B or 1]</c>. May leave temporaries.</summary>
+    internal virtual Tensor PriorMean(CosinePrior prior, Tensor measurements, Tensor sigmaY)
+    {
+        var variances = prior.Variances.unsqueeze(0).unsqueeze(0);
+        var problem = new JointProblem
+        {
+            Prior = prior,
+            Variances = variances,
+            Mean = zeros_like(variances).expand(measurements.shape[0], -1, -1, -1, -1),
+            Measurements = measurements,
+            SigmaY = sigmaY,
+            Limits = SolverLimits.Converged,
+        };
+        return prior.Inverse(JointCorrection(problem));
+    }
+
+    /// <summary><see cref="LinearEstimate(Tensor, int, Tensor)"/> of float32 or double measurements, without its last step. May leave temporaries.</summary>
     internal virtual Tensor EstimateFromPrior(Tensor measurements, int steps, Tensor sigmaY)
     {
         using var prior = new PicturePrior(Image, measurements.dtype, measurements.device);
@@ -136,7 +181,7 @@ public abstract class LinearOperator : IDisposable
         return (Backproject(Apply(signs)) * signs).mean([1]).clamp_min(0).MoveToOuterDisposeScope();
     }
 
-    /// <summary>Whether HHᵀ is near a multiple of the identity, so that <see cref="LinearEstimate"/> may count on it; true unless overridden.</summary>
+    /// <summary>Whether HHᵀ is near a multiple of the identity, so that <see cref="LinearEstimate(Tensor, Tensor)"/> may count on it; true unless overridden.</summary>
     protected internal virtual bool OrthogonalRows => true;
 
     /// <summary>Computes a feature degradation at once, without unfolding the tokens.</summary>
@@ -222,6 +267,17 @@ public abstract class LinearOperator : IDisposable
         var view = View(measurements) ?? throw NotLocal();
         return view.narrow(-2, part.Top, part.Height).narrow(-1, part.Left, part.Width).flatten(2).MoveToOuterDisposeScope();
     }
+
+    /// <summary>
+    /// Checks an operator by random images and measurements: that H and Hᵀ give the shapes that they promise, finite numbers, that H is linear and that Hᵀ is its
+    /// adjoint, ⟨Hx, y⟩ = ⟨x, Hᵀy⟩. <see cref="Restoration.Restorer"/> does so once for an operator that is not the project's own.
+    /// </summary>
+    /// <param name="device">Where the operator lives; the CPU when null.</param>
+    /// <exception cref="ConfigurationException">It fails; the message names the operator, what is wrong and by how much.</exception>
+    public void Check(Device? device = null) => OperatorCheck.Run(this, device ?? CPU);
+
+    /// <summary>Whether this class, and those it is made of, are the project's: they need no check.</summary>
+    internal virtual bool IsOwn => GetType().Assembly == typeof(LinearOperator).Assembly;
 
     /// <summary>A picture <c>[B, 1 or 3, h, w]</c> in [0, 1] that shows what the operator does (its mask or kernel), or null when there is none.</summary>
     public virtual Tensor? Picture() => null;

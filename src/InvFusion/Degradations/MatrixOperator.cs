@@ -138,6 +138,9 @@ public sealed class MatrixOperator : LinearOperator
     protected internal override bool OrthogonalRows => false;
 
     /// <inheritdoc/>
+    internal override bool FewSteps => true;
+
+    /// <inheritdoc/>
     protected override void Dispose(bool disposing)
     {
         _exact?.Dispose();

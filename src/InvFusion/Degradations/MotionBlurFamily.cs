@@ -38,16 +38,17 @@ public sealed class MotionBlurFamily : DegradationFamily
     /// <summary>A motion kernel convolved with a Gaussian of the stride's width, whose taps lie within half a kernel; normalised to sum 1.</summary>
     internal static float[] Widen(ReadOnlySpan<float> motion, int width, int height, int stride)
     {
+        var gaussian = Enumerable.Range(0, Math.Max(width, height)).Select(d => Gaussian(d, stride)).ToArray(); // by distance
         var across = new double[width * height];
         for (var y = 0; y < height; y++)
         for (var x = 0; x < width; x++)
         for (var from = Math.Max(0, x - Reach(width) + 1); from < width && x - from >= -(width / 2); from++)
-            across[y * width + x] += Gaussian(x - from, stride) * motion[y * width + from];
+            across[y * width + x] += gaussian[Math.Abs(x - from)] * motion[y * width + from];
         var kernel = new double[width * height];
         for (var y = 0; y < height; y++)
         for (var from = Math.Max(0, y - Reach(height) + 1); from < height && y - from >= -(height / 2); from++)
         {
-            var weight = Gaussian(y - from, stride);
+            var weight = gaussian[Math.Abs(y - from)];
             for (var x = 0; x < width; x++)
                 kernel[y * width + x] += weight * across[from * width + x];
         }

@@ -27,7 +27,7 @@ internal static class MotionKernel
                 canvas.ThinLine(points[i], points[i + 1]);
             else
                 canvas.WideLine(points[i], points[i + 1], thickness);
-        if (points.Length > 0)
+        if (points.Length > 0 && thickness <= 1)
             canvas.Point(points[^1]);
         return canvas.Pixels;
     }

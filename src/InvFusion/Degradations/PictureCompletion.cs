@@ -7,9 +7,6 @@ internal static class PictureCompletion
 {
     private const int MostSteps = 200;
 
-    /// <summary>Standard deviation of the rounding of an 8-bit picture: a step of 2/255 over √12, in units of the images.</summary>
-    internal const double RoundingError = 2 / 255.0 / 3.4641;
-
     /// <summary>
     /// The measurement whose <see cref="FourierOperator.View"/> is the photo, and whose tails are those of the image that explains it best:
     /// x = argmin ‖Crop(G x) - photo‖² + σ²‖x‖².
@@ -23,7 +20,7 @@ internal static class PictureCompletion
         using var scope = NewDisposeScope();
         using var noGrad = no_grad();
         var photo = picture.detach().to_type(ScalarType.Float64);
-        var damping = Math.Pow(Math.Max(sigmaY, RoundingError), 2);
+        var damping = Math.Pow(Math.Max(sigmaY, MeasurementNoise.Rounding), 2);
         var x = ConjugateGradients.Solve(v => Back(op.Crop(op.Blur(v))) + v * damping, Back(photo), MostSteps);
         var canvas = op.Blur(x);
         canvas += op.Uncrop(photo - op.Crop(canvas)); // where the photo shows it, it is as photographed

@@ -87,13 +87,8 @@ public class SeparableOperator : LinearOperator
     /// </remarks>
     internal override Tensor JointCorrection(JointProblem problem)
     {
-        var type = problem.Variances.dtype;
-        var (channels, rows, columns) = problem.Prior.Bases;
-        var small = MeasurementShape!.Value;
-        Tensor smallRows = CosineTransform.Matrix(small.Height).to(type, rows.device),
-            smallColumns = CosineTransform.Matrix(small.Width).to(type, rows.device);
-        Tensor left = smallRows.mm(_parts[0].to_type(type)).mm(rows.t()), // [h, H]
-            right = smallColumns.mm(_parts[1].to_type(type)).mm(columns.t()); // [w, W]
+        var (channels, _, _) = problem.Prior.Bases;
+        var (smallRows, smallColumns, left, right) = InCosines(problem.Prior);
         var y = CosinePrior.Mix(channels, CosineTransform.Sides(View(problem.Measurements)!, smallRows, smallColumns));
         var residual = y - CosineTransform.Sides(problem.Mean, left, right);
         var noise = problem.NoiseVariance(5);
@@ -101,6 +96,25 @@ public class SeparableOperator : LinearOperator
         Tensor Back(Tensor v) => problem.Variances * CosineTransform.Sides(v, left.t(), right.t());
         var u = problem.Solve(v => CosineTransform.Sides(Back(v), left, right) + v * noise, residual, r => r / diagonal);
         return problem.Mean + Back(u);
+    }
+
+    // The cosine transforms of a measurement's rows and columns, and R and K between them and those of an image: [h, H] and [w, W].
+    private (Tensor Rows, Tensor Columns, Tensor Left, Tensor Right) InCosines(CosinePrior prior)
+    {
+        var (_, rows, columns) = prior.Bases;
+        var (smallRows, left) = OneSide(_parts[0], rows);
+        var (smallColumns, right) = OneSide(_parts[1], columns);
+        return (smallRows, smallColumns, left, right);
+
+        static (Tensor Small, Tensor Between) OneSide(Tensor matrix, Tensor basis)
+        {
+            // Rows that see nothing have no part in the transform of the others.
+            var seen = matrix.abs().sum(1).gt(0).nonzero().squeeze(1);
+            var small = CosineTransform.Matrix((int)seen.shape[0]).to(basis.dtype, basis.device);
+            if (seen.shape[0] < matrix.shape[0])
+                small = zeros(seen.shape[0], matrix.shape[0], dtype: basis.dtype, device: basis.device).index_copy(1, seen, small);
+            return (small, small.mm(matrix.to_type(basis.dtype)).mm(basis.t()));
+        }
     }
 
     /// <inheritdoc/>

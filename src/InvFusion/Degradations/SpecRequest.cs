@@ -8,7 +8,16 @@ namespace InvFusion.Degradations;
 /// <param name="Samples">One stream per sample.</param>
 /// <param name="Batch">The stream of what samples share.</param>
 /// <param name="Device">Where the operator lives; the CPU when null.</param>
-internal sealed record SpecRequest(ImageShape Image, IReadOnlyList<RandomStream> Samples, RandomStream Batch, Device? Device)
+/// <param name="OpenBorder">The border of a kernel whose specification leaves it open.</param>
+/// <param name="Framed">Whether with zeros around the image too only its own frame is measured, not the tails of the blur.</param>
+internal sealed record SpecRequest(
+    ImageShape Image,
+    IReadOnlyList<RandomStream> Samples,
+    RandomStream Batch,
+    Device? Device,
+    BlurBorder OpenBorder,
+    bool Framed
+)
 {
     /// <summary>The operator that a random family draws.</summary>
     public LinearOperator Draw(DegradationFamily family) => family.Draw(Image, Samples, Batch, Device);

@@ -6,22 +6,23 @@ namespace InvFusion.Degradations;
 internal static class SpecTable
 {
     private const int MostPixels = 1 << 16;
+    private const string Borders = "reflect|zero|periodic|valid";
 
     private static readonly Entry[] Table =
     [
-        new("box", ["seed"], a => Box(a, missing: false), Local),
-        new("missing-box", ["seed"], a => Box(a, missing: true), Local),
-        new("mask", [], Mask, Local),
+        new("box", ["seed"], a => Box(a, missing: false), Local, a => a.Count > 0),
+        new("missing-box", ["seed"], a => Box(a, missing: true), Local, a => a.Count > 0),
+        new("mask", [], Mask, Local, _ => true),
         new("patches", ["size", "keep", "seed"], Patches, Local),
         new("pixels", ["keep", "seed"], Pixels, Local),
         new("rows", ["keep", "seed"], MissingRows, Local),
         new("motion", ["stride", "intensity", "seed"], Motion),
-        new("blur", ["sigma", "uniform", "border"], Blur),
-        new("gaussian", ["sigma", "seed"], Gaussian),
-        new("disk", ["radius", "seed"], Disk),
-        new("kernel", ["stride"], Kernel),
+        new("blur", ["sigma", "uniform", "border"], Blur, OwnPixels: _ => true),
+        new("gaussian", ["sigma", "border", "seed"], Gaussian, OwnPixels: a => a.Has("sigma")),
+        new("disk", ["radius", "border", "seed"], Disk, OwnPixels: a => a.Has("radius")),
+        new("kernel", ["stride", "border"], Kernel, OwnPixels: _ => true),
         new("sr", ["method", "seed"], SuperResolution, a => IsBicubic(a) || a.Count == 0 ? null : Factor(a)),
-        new("matrix", ["seed"], Matrix),
+        new("matrix", ["seed"], Matrix, OwnPixels: a => a.Count > 0),
         new("random-matrix", ["rows", "seed"], RandomMatrix),
         new("gray", [], a => Plain(a, "gray", r => new GrayscaleOperator(r.Image)), Local),
         new("compressed", ["keep", "seed"], Compressed),
@@ -112,38 +113,52 @@ internal static class SpecTable
 
     private static Func<SpecRequest, LinearOperator> Blur(SpecArguments a)
     {
-        const string Usage = "blur:sigma=PIXELS or blur:uniform=PIXELS[,border=reflect|zero]";
+        const string Usage = $"blur:sigma=PIXELS or blur:uniform=PIXELS[,border={Borders}]";
         a.AtMost(0, Usage);
         var (sigma, width) = (a.Number("sigma", 0, 1000), a.Int("uniform", 1, 1001));
-        var reflect = a.Choice("border", "reflect", "zero") == "reflect";
+        var border = Border(a) ?? BlurBorder.Reflect;
         if (sigma is null == width is null)
             throw a.Error($"needs one of sigma and uniform; usage: {Usage}");
         if (width % 2 == 0)
             throw a.Error($"'uniform' is '{width}', needed an odd whole number from 1 to 1001");
         return r =>
             sigma is { } s
-                ? SeparableBlur.Gaussian(r.Image, s, reflect, r.Device)
-                : SeparableBlur.Uniform(r.Image, width!.Value, reflect, r.Device);
+                ? SeparableBlur.Gaussian(r.Image, s, border, r.Device)
+                : SeparableBlur.Uniform(r.Image, width!.Value, border, r.Device);
     }
 
-    // Unlike blur, the operators of kernels: on the doubled canvas, as the network is trained with them.
-    private static Func<SpecRequest, LinearOperator> Gaussian(SpecArguments a) =>
-        Drawn(
-            a,
-            "gaussian[:sigma=PIXELS,seed=N]",
-            "sigma",
-            1000,
-            v => v is { } r ? new GaussianBlurFamily { Sigma = r } : new GaussianBlurFamily()
-        );
+    // Null where the specification leaves it open.
+    private static BlurBorder? Border(SpecArguments a) =>
+        a.Has("border") ? Enum.Parse<BlurBorder>(a.Choice("border", Borders.Split('|')), ignoreCase: true) : null;
 
-    private static Func<SpecRequest, LinearOperator> Disk(SpecArguments a) =>
-        Drawn(a, "disk[:radius=PIXELS,seed=N]", "radius", 1000, v => v is { } r ? new DiskBlurFamily { Radius = r } : new DiskBlurFamily());
+    // Unlike blur, the operators of kernels: on the doubled canvas, as the network is trained with them, unless they have a border.
+    private static Func<SpecRequest, LinearOperator> Gaussian(SpecArguments a)
+    {
+        a.AtMost(0, $"gaussian[:sigma=PIXELS,border={Borders},seed=N]");
+        var (sigma, border) = (a.Number("sigma", 0, 1000), Border(a));
+        var range = sigma is { } v ? (v, v) : new GaussianBlurFamily().Sigma;
+        return r => r.Draw(new GaussianBlurFamily { Sigma = range, Border = border ?? r.OpenBorder, Framed = border is null && r.Framed });
+    }
+
+    private static Func<SpecRequest, LinearOperator> Disk(SpecArguments a)
+    {
+        a.AtMost(0, $"disk[:radius=PIXELS,border={Borders},seed=N]");
+        var (radius, border) = (a.Number("radius", 0, 1000), Border(a));
+        var range = radius is { } v ? (v, v) : new DiskBlurFamily().Radius;
+        return r => r.Draw(new DiskBlurFamily { Radius = range, Border = border ?? r.OpenBorder, Framed = border is null && r.Framed });
+    }
 
     private static Func<SpecRequest, LinearOperator> Kernel(SpecArguments a)
     {
         var path = a.File("an image or .npy file");
-        var stride = a.Int("stride", 1, MostPixels) ?? 1;
-        return r => new FourierOperator(r.Image, r.Place(SpecFiles.Kernel(path, r.Image)), stride);
+        var (stride, border) = (a.Int("stride", 1, MostPixels) ?? 1, Border(a));
+        return r =>
+        {
+            var (kernel, open) = (r.Place(SpecFiles.Kernel(path, r.Image)), border ?? r.OpenBorder);
+            return open == BlurBorder.Zero && !(border is null && r.Framed)
+                ? FourierOperator.Convolution(r.Image, kernel, stride)
+                : new FramedBlur(r.Image, kernel, open, stride);
+        };
     }
 
     // A scale factor, or without one the random kernels of training.
@@ -201,10 +216,12 @@ internal static class SpecTable
     /// <param name="Keys">The keys that it takes.</param>
     /// <param name="Parse">Checks the arguments and gives what builds the operator.</param>
     /// <param name="WindowStep">The operator's <see cref="LinearOperator.WindowStep"/>, known before it is built; no function for one that is not local.</param>
+    /// <param name="OwnPixels">Whether the arguments are in pixels of the picture that is measured, so that it must not be resized; no function for never.</param>
     internal sealed record Entry(
         string Name,
         IReadOnlyList<string> Keys,
         Func<SpecArguments, Func<SpecRequest, LinearOperator>> Parse,
-        Func<SpecArguments, int?>? WindowStep = null
+        Func<SpecArguments, int?>? WindowStep = null,
+        Func<SpecArguments, bool>? OwnPixels = null
     );
 }

@@ -20,7 +20,6 @@ namespace InvFusion.Evaluation;
 public sealed class MethodComparison
 {
     private const double DataStd = 0.5; // σ_d
-    private const int LinearSteps = 50;
 
     private readonly DegradedImages _images;
     private readonly ComparisonOptions _options;
@@ -58,7 +57,7 @@ public sealed class MethodComparison
         return row;
     }
 
-    /// <summary>The row of the best linear estimate (<see cref="LinearOperator.LinearEstimate"/>), of all images: what can be had without a network.</summary>
+    /// <summary>The row of the best linear estimate (<see cref="LinearOperator.LinearEstimate(Tensor, Tensor)"/>), of all images: what can be had without a network.</summary>
     /// <param name="progress">Told (done, all) images.</param>
     /// <param name="cancellation">Ends the work.</param>
     public ComparisonRow LinearEstimate(IProgress<(double Done, double Total)>? progress = null, CancellationToken cancellation = default)
@@ -67,7 +66,7 @@ public sealed class MethodComparison
             PseudoInverse(cancellation: cancellation);
         return WithoutNetwork(
             "linear",
-            b => b.Operator.Exact.LinearEstimate(b.Measurements, LinearSteps, NoiseLevel),
+            b => b.Operator.Exact.LinearEstimate(b.Measurements, NoiseLevel),
             progress,
             cancellation
         ).Row;

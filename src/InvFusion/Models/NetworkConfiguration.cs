@@ -47,7 +47,7 @@ public sealed record NetworkConfiguration
     public bool MeasurementSkip { get; init; }
 
     /// <summary>
-    /// Steps of <see cref="Degradations.LinearOperator.LinearEstimate"/>, with which the network is given the best linear estimate of the image in place of H⁺y (as an
+    /// Steps of <see cref="Degradations.LinearOperator.LinearEstimate(TorchSharp.torch.Tensor, int, TorchSharp.torch.Tensor)"/>, with which the network is given the best linear estimate of the image in place of H⁺y (as an
     /// input and in <see cref="MeasurementSkip"/>); 0 is H⁺y, as in the paper. The degradation layers keep H⁺. Not in the paper: it is 1 to 10 dB nearer.
     /// </summary>
     public int LinearEstimateSteps { get; init; }

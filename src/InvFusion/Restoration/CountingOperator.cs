@@ -54,6 +54,12 @@ internal sealed class CountingOperator(LinearOperator inner) : LinearOperator(in
         return true;
     }
 
+    public override Tensor LinearEstimate(Tensor measurements, Tensor? sigmaY = null)
+    {
+        _inverse += measurements.shape[0] * measurements.shape[1];
+        return inner.LinearEstimate(measurements, sigmaY);
+    }
+
     public override Tensor LinearEstimate(Tensor measurements, int steps, Tensor? sigmaY = null)
     {
         _inverse += measurements.shape[0] * measurements.shape[1];

@@ -32,7 +32,7 @@ public static class MeasurementProjection
         var finite = images.flatten(1).isfinite().all(1);
         residual = where(finite.view(-1, 1, 1), residual, zeros_like(residual));
         return (
-            images + exact.PseudoInverse(residual, rounded ? PictureCompletion.RoundingError / ExpectedError : 0).squeeze(1)
+            images + exact.PseudoInverse(residual, rounded ? MeasurementNoise.Rounding / ExpectedError : 0).squeeze(1)
         ).MoveToOuterDisposeScope();
     }
 }

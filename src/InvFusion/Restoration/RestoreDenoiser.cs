@@ -41,7 +41,7 @@ internal sealed class RestoreDenoiser(PreconditionedNetwork network, Preconditio
     /// <param name="op">H, for one image, or null.</param>
     /// <param name="y"><c>[1, 1, O]</c>, or null.</param>
     /// <param name="batch">Samples.</param>
-    public IDenoiser Create(LinearOperator? op, Tensor? y, int batch) => Create(op, y, options.SigmaY, batch);
+    public IDenoiser Create(LinearOperator? op, Tensor? y, int batch) => Create(op, y, options.NoiseLevel, batch);
 
     /// <summary>The denoiser of a batch on the networks' <see cref="UnconditionalSide"/>; what it holds belongs to the dispose scope that is open.</summary>
     /// <param name="image">Shape of an image.</param>

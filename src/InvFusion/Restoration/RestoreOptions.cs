@@ -45,13 +45,18 @@ public sealed record RestoreOptions
     /// </summary>
     public int? TileOverlap { get; init; }
 
-    /// <summary>Moves the samples onto the measurement in the end (<see cref="MeasurementProjection"/>); does nothing where σ_y &gt; 0.</summary>
+    /// <summary>Moves the samples onto the measurement in the end (<see cref="MeasurementProjection"/>); does nothing where <see cref="SigmaY"/> &gt; 0.</summary>
     public bool Project { get; init; } = true;
 
-    /// <summary>Whether the measurement was read from a picture of 8 bits, which the projection then allows for.</summary>
+    /// <summary>Whether the measurement was read from a picture of 8 bits: σ_y is at least <see cref="MeasurementNoise.Rounding"/> then, for all that knows of it.</summary>
     public bool RoundedMeasurement { get; init; }
 
-    /// <summary>Whether the samples are projected: asked for, and without noise.</summary>
+    /// <summary>
+    /// The σ_y that samplers, H⁺ and the linear estimate count with: <see cref="SigmaY"/>, but not less than the rounding of a measurement of 8 bits.
+    /// </summary>
+    public double NoiseLevel => RoundedMeasurement ? Math.Max(SigmaY, MeasurementNoise.Rounding) : SigmaY;
+
+    /// <summary>Whether the samples are projected: asked for, and without noise but rounding.</summary>
     public bool Projects => Project && SigmaY == 0;
 
     /// <summary>Checks every value.</summary>

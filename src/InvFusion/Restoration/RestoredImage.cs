@@ -7,7 +7,7 @@ namespace InvFusion.Restoration;
 /// <param name="Samples">Finished posterior samples, <c>[K, C, H, W]</c>; those of failed samples are NaN.</param>
 /// <param name="Mean">Their mean, <c>[C, H, W]</c>.</param>
 /// <param name="Spread">Their standard deviation per pixel, <c>[C, H, W]</c>; zeros for one sample.</param>
-/// <param name="PseudoInverse">H⁺y with the exact pseudo-inverse, <c>[C, H, W]</c>; zeros where there is no measurement.</param>
+/// <param name="PseudoInverse">H⁺y with the exact pseudo-inverse, <c>[C, H, W]</c>; damped by σ_y/0.5 for a measurement that was rounded to 8 bits; zeros where there is none.</param>
 /// <param name="Failures">Samples that diverged.</param>
 /// <param name="Evaluations">Evaluations of the network, in images, those of the guidance included.</param>
 /// <param name="ForwardCalls">Images that H was applied to.</param>

@@ -2,6 +2,7 @@ using InvFusion.Autoencoding;
 using InvFusion.Degradations;
 using InvFusion.Diffusion;
 using InvFusion.Models;
+using System.Runtime.CompilerServices;
 using InvFusion.Runtime;
 using static TorchSharp.torch;
 
@@ -25,6 +26,11 @@ namespace InvFusion.Restoration;
 /// </example>
 public sealed class Restorer(PreconditionedNetwork? network, PreconditionedNetwork? guide = null)
 {
+    // Operators of users that have passed their check, for as long as they live.
+    private static readonly ConditionalWeakTable<LinearOperator, object> Checked = [];
+
+    private const double DataStd = 0.5; // σ_d of EDM: H⁺y of a rounded picture is Wiener's filter under a prior that knows nothing else
+
     /// <summary>The configuration of the network; null without one.</summary>
     public NetworkConfiguration? Network => network?.Configuration;
 
@@ -43,7 +49,7 @@ public sealed class Restorer(PreconditionedNetwork? network, PreconditionedNetwo
     /// <param name="options">How.</param>
     /// <param name="progress">Told after every evaluation.</param>
     /// <param name="cancellation">Ends the work; samples that are finished are kept.</param>
-    /// <exception cref="ConfigurationException">An option is wrong or does not fit the network.</exception>
+    /// <exception cref="ConfigurationException">An option is wrong or does not fit the network, or an operator of one's own fails <see cref="LinearOperator.Check"/>.</exception>
     /// <exception cref="ArgumentException">H and y do not belong together, are for several images, or y is not real; the message says what is needed.</exception>
     /// <exception cref="ObjectDisposedException">A network, H or y is disposed; the message names it.</exception>
     /// <exception cref="OperationCanceledException">Cancelled before a sample was finished.</exception>
@@ -61,6 +67,11 @@ public sealed class Restorer(PreconditionedNetwork? network, PreconditionedNetwo
         RequireFitting(op, measurement, options);
         var denoisers = network is null ? null : new RestoreDenoiser(network, guide, options);
         denoisers?.Check();
+        if (op is { IsOwn: false } && !Checked.TryGetValue(op, out _))
+        {
+            op.Check(measurement!.device);
+            Checked.AddOrUpdate(op, true);
+        }
         using var noGrad = no_grad();
         using var scope = NewDisposeScope();
         using var pause = CollectionPause.Begin();
@@ -77,7 +88,8 @@ public sealed class Restorer(PreconditionedNetwork? network, PreconditionedNetwo
             samples = Codec?.Decode(samples) ?? samples;
             var good = GoodSamples(samples, drawn.Failures);
             var pseudoInverse =
-                op is null || measurement is null ? zeros_like(samples[0]) : Shown(op.Exact.PseudoInverse(measurement).flatten(0, 1));
+                op is null || measurement is null ? zeros_like(samples[0])
+                : Shown(op.Exact.PseudoInverse(measurement, options.RoundedMeasurement ? options.NoiseLevel / DataStd : 0).flatten(0, 1));
             return new RestoredImage(
                 samples.MoveToOuterDisposeScope(),
                 good.mean([0]).MoveToOuterDisposeScope(),
@@ -212,7 +224,7 @@ public sealed class Restorer(PreconditionedNetwork? network, PreconditionedNetwo
         {
             Image = part.Image,
             Noise = part.Noise([.. batch.Select(i => options.Seed + (ulong)i)], batch[0], y?.device ?? network!.Device),
-            Problem = op is null || y is null ? null : new(op, y, options.SigmaY),
+            Problem = op is null || y is null ? null : new(op, y, options.NoiseLevel),
         };
         var guided = denoiser as GuidedDenoiser;
         var progress = told?.Begin(batch.Length, guided);

@@ -76,9 +76,9 @@ public sealed class DegradationSpecTests : IDisposable
     [InlineData("rows:keep=1.1", "'keep' is '1.1', needed a number in (0, 1]")]
     [InlineData("rows:size=2", "does not know 'size=2'; usage: rows[:keep=SHARE,seed=N]")]
     [InlineData("gaussian:sigma=0", "'sigma' is '0', needed a number in (0, 1000]")]
-    [InlineData("gaussian:std=1", "does not know 'std=1'; usage: gaussian[:sigma=PIXELS,seed=N]")]
+    [InlineData("gaussian:std=1", "does not know 'std=1'; usage: gaussian[:sigma=PIXELS,border=reflect|zero|periodic|valid,seed=N]")]
     [InlineData("disk:radius=-1", "'radius' is '-1', needed a number in (0, 1000]")]
-    [InlineData("disk:3", "does not know '3'; usage: disk[:radius=PIXELS,seed=N]")]
+    [InlineData("disk:3", "does not know '3'; usage: disk[:radius=PIXELS,border=reflect|zero|periodic|valid,seed=N]")]
     [InlineData("motion:strid=2", "does not know 'strid=2'; usage: motion[:stride=S")]
     [InlineData("motion:stride=3", "the stride 3 does not divide 32")]
     [InlineData("motion:intensity=1.5", "'intensity' is '1.5', needed a number in [0, 1]")]
@@ -87,7 +87,7 @@ public sealed class DegradationSpecTests : IDisposable
     [InlineData("blur:sigma=1,uniform=3", "needs one of sigma and uniform")]
     [InlineData("blur:sigma=-1", "'sigma' is '-1'")]
     [InlineData("blur:uniform=4", "needed an odd whole number")]
-    [InlineData("blur:sigma=1,border=wrap", "'border' is 'wrap', choose from reflect, zero")]
+    [InlineData("blur:sigma=1,border=wrap", "'border' is 'wrap', choose from reflect, zero, periodic, valid")]
     [InlineData("sr:5", "the scale factor 5 does not divide 16")]
     [InlineData("sr:2,method=nearest", "'method' is 'nearest', choose from bicubic, box")]
     [InlineData("sr:method=box", "'method' needs a factor")]
@@ -102,6 +102,38 @@ public sealed class DegradationSpecTests : IDisposable
         Assert.Contains(expected, error.Message, StringComparison.Ordinal);
         Assert.DoesNotContain('\n', error.Message);
     }
+
+    [Theory]
+    [InlineData("disk:radius=2", true, typeof(FramedBlur))]
+    [InlineData("disk:radius=2,border=zero", false, typeof(FourierOperator))]
+    [InlineData("gaussian:sigma=1", true, typeof(FramedBlur))]
+    [InlineData("blur:sigma=1", false, typeof(SeparableBlur))]
+    [InlineData("motion", false, typeof(FourierOperator))]
+    public void A_border_that_is_left_open_is_unknown_only_for_photographs(string spec, bool open, Type ofPhotograph)
+    {
+        var parsed = DegradationSpec.Parse(spec);
+        Assert.Equal(open, parsed.OpenBorder);
+        using var op = parsed.ForPhotograph().Build(Image);
+        Assert.IsType(ofPhotograph, op);
+        using var simulated = parsed.Build(Image);
+        if (open)
+            Assert.IsType<FourierOperator>(simulated);
+    }
+
+    [Theory]
+    [InlineData("blur:sigma=1", true)]
+    [InlineData("box:1,1,4,4", true)]
+    [InlineData("box", false)]
+    [InlineData("disk:radius=2", true)]
+    [InlineData("disk", false)]
+    [InlineData("motion", false)]
+    [InlineData("sr:2", false)]
+    [InlineData("gray+blur:uniform=3", true)]
+    [InlineData("mask:m.png", true)]
+    [InlineData("kernel:k.npy", true)]
+    [InlineData("matrix:m.npy", true)]
+    public void It_says_whether_it_is_in_the_picture_s_own_pixels(string spec, bool own) =>
+        Assert.Equal(own, DegradationSpec.Parse(spec).OwnPixels);
 
     [Fact]
     public void A_box_names_its_corners_in_pixels()

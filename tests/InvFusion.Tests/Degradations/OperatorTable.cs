@@ -36,6 +36,16 @@ internal static class OperatorTable
         ("small image, box", () => Build("sr:3,method=box", new(1, 12, 9), 2)),
         ("Gaussian blur", () => Build("blur:sigma=1", new(3, 16, 12), 2)),
         ("Gaussian blur, wide", () => Build("blur:sigma=3,border=zero", new(1, 20, 24), 2)),
+        ("Gaussian blur, periodic", () => Build("blur:sigma=1,border=periodic", new(3, 16, 12), 2)),
+        ("Gaussian blur, inside the frame", () => Build("blur:sigma=1,border=valid", new(3, 16, 12), 2)),
+        ("uniform blur, inside the frame", () => Build("blur:uniform=5,border=valid", new(1, 9, 12), 2)),
+        ("point-spread function", () => Convolution(new(3, 12, 8), 5, 4).Exact),
+        ("point-spread function, reflected", () => new FramedBlur(new(3, 12, 9), Psfs(2, 1, 5, 4), BlurBorder.Reflect).Exact),
+        ("point-spread function, zeros", () => new FramedBlur(new(1, 12, 8), Psfs(1, 1, 3, 5), BlurBorder.Zero).Exact),
+        ("point-spread function, periodic", () => new FramedBlur(new(3, 12, 8), Psfs(2, 1, 4, 5), BlurBorder.Periodic, 2).Exact),
+        ("point-spread function, inside the frame", () => new FramedBlur(new(3, 12, 10), Psfs(2, 1, 5, 4), BlurBorder.Valid).Exact),
+        ("point-spread functions of channels", () => new FramedBlur(new(3, 12, 8), Psfs(2, 3, 3, 4), BlurBorder.Valid, 2).Exact),
+        ("disk kernel, reflected", () => Build("disk:radius=2,border=reflect", new(3, 12, 10), 2).Exact),
         ("uniform blur", () => Build("blur:uniform=5", new(3, 16, 16), 2)),
         ("Gaussian kernels", () => Draw(new GaussianBlurFamily { Sigma = (0.5, 1.5) }, new(3, 8, 6), 2).Exact),
         ("Gaussian kernel, wide", () => Exact("gaussian:sigma=4", new(1, 12, 10), 2)),
@@ -87,6 +97,19 @@ internal static class OperatorTable
         var rows = Close.Normals(3, 2, 5, 48) * 10;
         rows[.., 4] = rows[.., 1];
         return new MatrixOperator(new(3, 4, 4), rows);
+    }
+
+    private static FourierOperator Convolution(ImageShape image, long height, long width)
+    {
+        using var scope = NewDisposeScope();
+        return FourierOperator.Convolution(image, Psfs(2, 1, height, width));
+    }
+
+    private static Tensor Psfs(params long[] shape)
+    {
+        using var scope = NewDisposeScope();
+        var taps = Close.Normals(8, shape).abs();
+        return (taps / taps.sum([2, 3], keepdim: true)).MoveToOuterDisposeScope();
     }
 
     private static FourierOperator KernelPerChannel()
