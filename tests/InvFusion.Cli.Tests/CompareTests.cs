@@ -34,7 +34,6 @@ public sealed class CompareTests(CliWorld world)
         var written = File.ReadAllText(world.At("compared-json/compare.md")) + File.ReadAllText(world.At("compared-json/compare.csv"));
         Assert.DoesNotContain("NaN", written);
         Assert.Equal(3, written.Split("nothing is lost").Length - 1);
-        Assert.StartsWith("not a number", rows[1].GetProperty("psnr").GetProperty("meanReason").GetString());
         var psnr = rows[5].GetProperty("psnr");
         Assert.InRange(psnr.GetProperty("mean").GetDouble(), psnr.GetProperty("low").GetDouble(), psnr.GetProperty("high").GetDouble());
         Assert.Equal(

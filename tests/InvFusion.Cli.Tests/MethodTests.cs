@@ -98,7 +98,7 @@ public sealed class MethodTests(CliWorld world)
         (await world.Run($"{nppc} --out undirected --quiet")).Expect(0);
         Assert.False(File.Exists(world.At("undirected/face/directions.npy")));
         (await world.Run($"{nppc} --save-directions --tiles --out not-made")).Expect(2).ExpectOneErrorLine("--save-directions|--tiles");
-        (await world.Run($"{Restore} --save-directions --out not-made")).Expect(3).ExpectOneErrorLine("--save-directions|ddrm|nppc");
+        (await world.Run($"{Restore} --save-directions --out not-made")).Expect(2).ExpectOneErrorLine("--save-directions|ddrm|nppc");
     }
 
     [Fact]

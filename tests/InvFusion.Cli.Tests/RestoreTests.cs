@@ -152,8 +152,41 @@ public sealed class RestoreTests(CliWorld world)
         var (photo, whole) = (world.Load($"{folder}/measurement/mean.png"), world.Load($"{folder}/face/mean.png"));
         Assert.InRange(photo.Pixels.Zip(whole.Pixels, (a, b) => Math.Abs(a - b)).Average(), 0, 12);
 
-        var resized = (await world.Run($"restore wide.png -d {degradation} {Options} --out {folder}")).Expect(0);
-        Assert.Contains("wide.png: 40×24 pixels, resized and centre-cropped to 8×8", resized.Error);
+        var wide = await world.Run($"restore wide.png -d {degradation} {Options} --out {folder}");
+        if (degradation.StartsWith("motion"))
+            Assert.Contains("wide.png: 40×24 pixels, resized and centre-cropped to 8×8", wide.Expect(0).Error);
+        else
+            wide.Expect(3).ExpectOneErrorLine("in the picture's own pixels"); // a kernel is never applied to a shrunken picture
+    }
+
+    [Theory]
+    [InlineData("blur:sigma=1")]
+    [InlineData("mask:mask.png")]
+    [InlineData("box:2,2,9,9")]
+    [InlineData("gaussian:sigma=1")]
+    public async Task ADegradationInThePicturesOwnPixelsRefusesAPictureOfAnotherSize(string degradation)
+    {
+        var result = await world.Run($"restore wide.png -d {degradation} {Common} --out other-size");
+        result.Expect(3).ExpectOneErrorLine("crop the picture to 16×16");
+        Assert.Equal(degradation[0] is 'm' or 'b' && degradation[1] != 'l', result.Error.Contains("--tiles"));
+        Assert.False(Directory.Exists(world.At("other-size")));
+    }
+
+    [Fact]
+    public async Task AMeasurementThatContradictsItsOperatorIsSaidInOneLine()
+    {
+        const string Options = "--model model.safetensors --precision fp32 --method mmse --samples 1";
+        const string Warning = "no image explains it as";
+        (await world.Run("degrade face.png -d blur:uniform=5,border=zero --out contradiction")).Expect(0);
+        var right = (
+            await world.Run($"restore contradiction/measurement.png -d blur:uniform=5,border=zero {Options} --out right --json")
+        ).Expect(0);
+        Assert.DoesNotContain(Warning, right.Error);
+        Assert.Equal(2 / 255.0 / Math.Sqrt(12), right.Json.GetProperty("sigmaY").GetDouble(), 1e-9); // that of the rounding
+        var wrong = (
+            await world.Run($"restore contradiction/measurement.png -d blur:uniform=5,border=periodic {Options} --out wrong")
+        ).Expect(0);
+        Assert.Single(wrong.ErrorLines, l => l.Contains(Warning) && l.Contains("border"));
     }
 
     [Fact]

@@ -46,7 +46,8 @@ public sealed class DegradationSpec
     /// zeros around the image and the tails of the blur are measured too, as in training.
     /// </summary>
     /// <param name="border">What lies beyond the photograph's frame; nothing is known of it unless something is.</param>
-    public DegradationSpec ForPhotograph(BlurBorder border = BlurBorder.Valid) => new(Text, _parts) { _openBorder = border, _framed = true };
+    public DegradationSpec ForPhotograph(BlurBorder border = BlurBorder.Valid) =>
+        new(Text, _parts) { _openBorder = border, _framed = true };
 
     /// <summary>Reads a specification.</summary>
     /// <param name="text">One or more degradations, joined by +.</param>

@@ -42,6 +42,10 @@ internal sealed class ExactFramedBlur(FramedBlur blur) : LinearOperator(blur.Ima
     internal override Tensor JointCorrection(JointProblem problem) => blur.JointCorrection(problem);
 
     /// <inheritdoc/>
+    internal override Tensor PriorMean(CosinePrior prior, Tensor measurements, Tensor sigmaY) =>
+        blur.PriorMean(prior, measurements, sigmaY);
+
+    /// <inheritdoc/>
     public override Tensor Noise(Tensor normals) => blur.Noise(normals);
 
     /// <inheritdoc/>

@@ -103,7 +103,11 @@ internal static class FourierLeastSquares
 }
 
 /// <summary>A blur G in pixels, its adjoint, and a product in the spectrum (r over an energy).</summary>
-internal readonly record struct BlurFunctions(Func<Tensor, Tensor> Forward, Func<Tensor, Tensor> Adjoint, Func<Tensor, Tensor, Tensor> Filter);
+internal readonly record struct BlurFunctions(
+    Func<Tensor, Tensor> Forward,
+    Func<Tensor, Tensor> Adjoint,
+    Func<Tensor, Tensor, Tensor> Filter
+);
 
 /// <summary>Steps of a blur's inverse.</summary>
 /// <param name="Dual">Preconditioned steps in the measurement.</param>

@@ -189,27 +189,11 @@ public sealed class FourierOperator : LinearOperator
     }
 
     /// <inheritdoc/>
-    /// <remarks>
-    /// (GᵀG + σ_y²C⁻¹) x = Gᵀy in cosine coefficients, in which C is diagonal and GᵀG nearly so: the canvas has up to four times as many numbers as the image, which a
-    /// system of measurements would have to find out.
-    /// </remarks>
+    /// <remarks>On images: the canvas has up to four times as many numbers, which a system of measurements would have to find out.</remarks>
     internal override Tensor PriorMean(CosinePrior prior, Tensor measurements, Tensor sigmaY)
     {
         var y = fft.ifft2(Unpack(measurements)).real; // [B, 1, C or 1, h, w]
-        var power = (_spectrum * _spectrum.conj()).real.to_type(y.dtype).mean([2], keepdim: true); // cosine k has k cycles over the canvas
-        var opposite = power.flip(3).roll(1, 3);
-        var energy = (power + opposite).narrow(3, 0, Image.Height).narrow(4, 0, Image.Width) / (2 * Stride * Stride);
-        var inverse = sigmaY.square().view(-1, 1, 1, 1, 1) / prior.Variances;
-        var strong = energy + inverse;
-        var (steps, tolerance) = SolverLimits.Converged;
-        var x = ConjugateGradients.Solve(
-            c => prior.Transform(BlurAdjoint(Blur(prior.Inverse(c)))) + c * inverse,
-            prior.Transform(BlurAdjoint(y)),
-            steps,
-            r => r / strong,
-            tolerance
-        );
-        return prior.Inverse(x);
+        return BlurEstimate.OnImages(prior, Blur, BlurAdjoint, y, Power(y.dtype), sigmaY);
     }
 
     /// <inheritdoc/>
@@ -340,6 +324,9 @@ public sealed class FourierOperator : LinearOperator
         var image = DoubledCanvas.Image(tiled * _spectrum.to_type(spectrum.dtype).conj(), height, width);
         return image.contiguous().MoveToOuterDisposeScope();
     }
+
+    /// <summary>The diagonal of GᵀG on the canvas, <c>[B, 1, c, 2H, W+1]</c>.</summary>
+    internal Tensor Power(ScalarType type) => (_spectrum * _spectrum.conj()).real.to_type(type) / (Stride * Stride);
 
     /// <summary>G x, the blurred and decimated canvas in pixels: <c>[B, k, C, H, W]</c> → <c>[B, k, C or 1, h, w]</c>.</summary>
     internal Tensor Blur(Tensor images) => fft.ifft2(Measure(images)).real;

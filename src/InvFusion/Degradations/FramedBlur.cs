@@ -138,6 +138,16 @@ public sealed class FramedBlur : LinearOperator
         }
     }
 
+    /// <inheritdoc/>
+    internal override Tensor PriorMean(CosinePrior prior, Tensor measurements, Tensor sigmaY)
+    {
+        if (Border == BlurBorder.Valid)
+            return base.PriorMean(prior, measurements, sigmaY);
+        var spectrum = fft.rfft2(_psf.to_type(ScalarType.Float64), [2 * Image.Height, 2 * Image.Width]).unsqueeze(1);
+        var power = (spectrum * spectrum.conj()).real / (Stride * Stride);
+        return BlurEstimate.OnImages(prior, Blur, BlurAdjoint, Unpack(measurements), power, sigmaY);
+    }
+
     /// <summary>Noise of the measured pixels.</summary>
     public override Tensor Noise(Tensor normals)
     {

@@ -41,7 +41,8 @@ internal static class OperatorCheck
             var result = compute() ?? throw Problem($"{method} returns null");
             if (!result.shape.SequenceEqual(shape))
                 throw Problem($"{method} returns [{string.Join(", ", result.shape)}], needed [{string.Join(", ", shape)}] ({what})");
-            return result.isfinite().all().item<bool>() ? result.to_type(ScalarType.Float32)
+            return result.isfinite().all().item<bool>()
+                ? result.to_type(ScalarType.Float32)
                 : throw Problem($"{method} returns numbers that are not finite for random input ({what})");
         }
 

@@ -19,12 +19,7 @@ public sealed class SeparableBlur : SeparableOperator
     /// <param name="sigma">Standard deviation in pixels.</param>
     /// <param name="border">What lies beyond the image's borders.</param>
     /// <param name="device">Where the operator lives; the CPU when null.</param>
-    public static SeparableBlur Gaussian(
-        ImageShape image,
-        double sigma,
-        BlurBorder border = BlurBorder.Reflect,
-        Device? device = null
-    )
+    public static SeparableBlur Gaussian(ImageShape image, double sigma, BlurBorder border = BlurBorder.Reflect, Device? device = null)
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(sigma);
         var reach = Math.Max(1, (int)Math.Ceiling(4 * sigma));

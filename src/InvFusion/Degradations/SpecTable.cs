@@ -137,7 +137,15 @@ internal static class SpecTable
         a.AtMost(0, $"gaussian[:sigma=PIXELS,border={Borders},seed=N]");
         var (sigma, border) = (a.Number("sigma", 0, 1000), Border(a));
         var range = sigma is { } v ? (v, v) : new GaussianBlurFamily().Sigma;
-        return r => r.Draw(new GaussianBlurFamily { Sigma = range, Border = border ?? r.OpenBorder, Framed = border is null && r.Framed });
+        return r =>
+            r.Draw(
+                new GaussianBlurFamily
+                {
+                    Sigma = range,
+                    Border = border ?? r.OpenBorder,
+                    Framed = border is null && r.Framed,
+                }
+            );
     }
 
     private static Func<SpecRequest, LinearOperator> Disk(SpecArguments a)
@@ -145,7 +153,15 @@ internal static class SpecTable
         a.AtMost(0, $"disk[:radius=PIXELS,border={Borders},seed=N]");
         var (radius, border) = (a.Number("radius", 0, 1000), Border(a));
         var range = radius is { } v ? (v, v) : new DiskBlurFamily().Radius;
-        return r => r.Draw(new DiskBlurFamily { Radius = range, Border = border ?? r.OpenBorder, Framed = border is null && r.Framed });
+        return r =>
+            r.Draw(
+                new DiskBlurFamily
+                {
+                    Radius = range,
+                    Border = border ?? r.OpenBorder,
+                    Framed = border is null && r.Framed,
+                }
+            );
     }
 
     private static Func<SpecRequest, LinearOperator> Kernel(SpecArguments a)

@@ -64,12 +64,7 @@ public sealed class MethodComparison
     {
         if (_baseline is null)
             PseudoInverse(cancellation: cancellation);
-        return WithoutNetwork(
-            "linear",
-            b => b.Operator.Exact.LinearEstimate(b.Measurements, NoiseLevel),
-            progress,
-            cancellation
-        ).Row;
+        return WithoutNetwork("linear", b => b.Operator.Exact.LinearEstimate(b.Measurements, NoiseLevel), progress, cancellation).Row;
     }
 
     /// <summary>The row of one contestant, on the first images; those of which the degradation lost nothing (H⁺y is the image) do not count in it.</summary>

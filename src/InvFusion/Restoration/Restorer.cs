@@ -1,8 +1,8 @@
+using System.Runtime.CompilerServices;
 using InvFusion.Autoencoding;
 using InvFusion.Degradations;
 using InvFusion.Diffusion;
 using InvFusion.Models;
-using System.Runtime.CompilerServices;
 using InvFusion.Runtime;
 using static TorchSharp.torch;
 
@@ -88,8 +88,11 @@ public sealed class Restorer(PreconditionedNetwork? network, PreconditionedNetwo
             samples = Codec?.Decode(samples) ?? samples;
             var good = GoodSamples(samples, drawn.Failures);
             var pseudoInverse =
-                op is null || measurement is null ? zeros_like(samples[0])
-                : Shown(op.Exact.PseudoInverse(measurement, options.RoundedMeasurement ? options.NoiseLevel / DataStd : 0).flatten(0, 1));
+                op is null || measurement is null
+                    ? zeros_like(samples[0])
+                    : Shown(
+                        op.Exact.PseudoInverse(measurement, options.RoundedMeasurement ? options.NoiseLevel / DataStd : 0).flatten(0, 1)
+                    );
             return new RestoredImage(
                 samples.MoveToOuterDisposeScope(),
                 good.mean([0]).MoveToOuterDisposeScope(),

@@ -30,11 +30,7 @@ public sealed class FramedBlurTests
         Assert.Equal([1, 1, 2, 12 / stride, 16 / stride], measured.shape);
         for (var row = 0; row < 12; row += stride)
         for (var column = 0; column < 16; column += stride)
-            Assert.Equal(
-                Expected(x, psf, row, column, border),
-                measured[0, 0, 1, row / stride, column / stride].item<float>(),
-                1e-4
-            );
+            Assert.Equal(Expected(x, psf, row, column, border), measured[0, 0, 1, row / stride, column / stride].item<float>(), 1e-4);
     }
 
     [Theory]

