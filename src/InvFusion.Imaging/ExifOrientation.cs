@@ -3,35 +3,55 @@ using SkiaSharp;
 
 namespace InvFusion.Imaging;
 
-/// <summary>The orientation in the eXIf chunk of a PNG, of which Skia does not tell.</summary>
+/// <summary>The orientation in the chunks of a PNG or WebP: Skia tells nothing of a PNG's, and of a WebP's only where no mark of JPEG is before it.</summary>
 internal static class ExifOrientation
 {
-    private const int Signature = 8;
-    private const int ChunkFrame = 12; // length, type, checksum
     private const ushort Tag = 0x0112;
     private const ushort Short = 3;
 
-    /// <summary>The orientation; upright where the file has none, or is no PNG.</summary>
-    public static SKEncodedOrigin OfPng(ReadOnlySpan<byte> content)
+    /// <summary>The orientation; upright where the file has none, or is neither.</summary>
+    public static SKEncodedOrigin Of(ReadOnlySpan<byte> content) =>
+        content[0] switch
+        {
+            0x89 => Read(PngChunk(content, "eXIf"u8)),
+            (byte)'R' => Read(WebPChunk(content, "EXIF"u8)),
+            _ => SKEncodedOrigin.TopLeft,
+        };
+
+    // Behind the signature: length, type, content, checksum.
+    private static ReadOnlySpan<byte> PngChunk(ReadOnlySpan<byte> content, ReadOnlySpan<byte> type)
     {
-        if (content.Length < Signature || content[0] != 0x89)
-            return SKEncodedOrigin.TopLeft;
-        for (var rest = content[Signature..]; rest.Length >= ChunkFrame; )
+        for (var rest = content[Math.Min(8, content.Length)..]; rest.Length >= 12; )
         {
             var length = BinaryPrimitives.ReadUInt32BigEndian(rest);
-            if (length > rest.Length - ChunkFrame)
+            if (length > rest.Length - 12)
                 break;
-            if (rest.Slice(4, 4).SequenceEqual("eXIf"u8))
-                return Read(rest.Slice(8, (int)length));
-            rest = rest[((int)length + ChunkFrame)..];
+            if (rest.Slice(4, 4).SequenceEqual(type))
+                return rest.Slice(8, (int)length);
+            rest = rest[((int)length + 12)..];
         }
-        return SKEncodedOrigin.TopLeft;
+        return [];
+    }
+
+    // Behind "RIFF", length and "WEBP": type, length, content of an even length.
+    private static ReadOnlySpan<byte> WebPChunk(ReadOnlySpan<byte> content, ReadOnlySpan<byte> type)
+    {
+        for (var rest = content[Math.Min(12, content.Length)..]; rest.Length >= 8; )
+        {
+            var length = BinaryPrimitives.ReadUInt32LittleEndian(rest[4..]);
+            if (length > rest.Length - 8)
+                break;
+            if (rest.StartsWith(type))
+                return rest.Slice(8, (int)length);
+            rest = rest[Math.Min((int)length + (int)length % 2 + 8, rest.Length)..];
+        }
+        return [];
     }
 
     // A TIFF header and the first directory.
     private static SKEncodedOrigin Read(ReadOnlySpan<byte> exif)
     {
-        if (exif.StartsWith("Exif\0\0"u8)) // belongs to JPEG, but some write it here
+        if (exif.StartsWith("Exif\0\0"u8)) // belongs to JPEG, but some write it here too
             exif = exif[6..];
         var big = exif.StartsWith("MM\0*"u8);
         if (exif.Length < 8 || (!big && !exif.StartsWith("II*\0"u8)))

@@ -106,7 +106,7 @@ public static class ImageDecoder
                 SKCodec.Create(data) ?? throw new DataFormatException($"{name}: is truncated or damaged; replace or remove the file");
             var (width, height) = (codec.Info.Width, codec.Info.Height);
             using var share = Memory.Take(ImageClaim.Bytes(content, width, height, name), name);
-            var origin = ExifOrientation.OfPng(content) is var own && own != SKEncodedOrigin.TopLeft ? own : codec.EncodedOrigin;
+            var origin = ExifOrientation.Of(content) is var own && own != SKEncodedOrigin.TopLeft ? own : codec.EncodedOrigin;
             return use(Orientation.Apply(Read(codec, width, height, name, alpha), origin));
         }
     }

@@ -5,7 +5,6 @@ using BitMiracle.LibTiff.Classic;
 using InvFusion.Data;
 using InvFusion.Formats;
 using InvFusion.Formats.Numpy;
-using InvFusion.Formats.PyTorch;
 using InvFusion.Formats.Safetensors;
 using InvFusion.Formats.TensorFlow;
 using InvFusion.Formats.Tests.PyTorch;

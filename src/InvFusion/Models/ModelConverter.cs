@@ -36,7 +36,7 @@ public static class ModelConverter
         NetworkFile.Save(to, configuration, state, type);
     }
 
-    private static void Check(IReadOnlyDictionary<string, Tensor> state, IReadOnlyDictionary<string, PyTorchTensor> source, string from)
+    private static void Check(Dictionary<string, Tensor> state, IReadOnlyDictionary<string, PyTorchTensor> source, string from)
     {
         if (source.Keys.FirstOrDefault(name => !state.ContainsKey(name)) is { } surplus)
             throw new DataFormatException(
