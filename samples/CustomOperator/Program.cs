@@ -5,7 +5,6 @@ using InvFusion.Imaging;
 using InvFusion.Models;
 using InvFusion.Restoration;
 using InvFusion.Runtime;
-using TorchSharp;
 using static TorchSharp.torch;
 
 TorchRuntime.Initialize();

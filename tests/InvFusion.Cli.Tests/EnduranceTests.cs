@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using InvFusion.Imaging;
 using InvFusion.Training;
 using Xunit;
 

@@ -125,7 +125,7 @@ public sealed class WrongOptionTests(CliWorld world)
     public async Task AnOutputThatIsCalledLikeSomethingElseIsRefused(string arguments, string words)
     {
         (await world.Run(arguments)).Expect(2).ExpectOneErrorLine(words);
-        Assert.False(new[] { "x.png", "-", "y.npy", "z.md" }.Any(name => Path.Exists(world.At(name))));
+        Assert.DoesNotContain(new[] { "x.png", "-", "y.npy", "z.md" }, name => Path.Exists(world.At(name)));
     }
 
     [Fact]

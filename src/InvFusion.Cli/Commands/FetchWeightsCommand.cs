@@ -86,9 +86,9 @@ internal static class FetchWeightsCommand
                         from,
                         path,
                         sha256,
+                        sha256 == file.Sha256 ? file.Bytes : null,
                         progress,
-                        cancellation,
-                        sha256 == file.Sha256 ? file.Bytes : null
+                        cancellation
                     )
             );
             reporter.Line($"{path}: fetched, SHA-256 {found}{(sha256 is null ? " (none is known to compare with)" : "")}");

@@ -1,5 +1,4 @@
 using InvFusion.Data;
-using InvFusion.Degradations;
 using InvFusion.Imaging;
 using static TorchSharp.torch;
 

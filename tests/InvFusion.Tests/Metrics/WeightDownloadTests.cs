@@ -214,7 +214,7 @@ public sealed class WeightDownloadTests : IDisposable
     {
         using var client = WeightDownload.CreateClient();
         var download = new WeightDownload(client) { Pause = TimeSpan.Zero, Idle = idle ?? TimeSpan.FromMinutes(1) };
-        return await download.FetchAsync(url, Path, hash, new Told(told), TestContext.Current.CancellationToken, bytes);
+        return await download.FetchAsync(url, Path, hash, bytes, new Told(told), TestContext.Current.CancellationToken);
     }
 
     private sealed class Told(List<double>? list) : IProgress<(double Done, double Total)>

@@ -30,18 +30,18 @@ public sealed class WeightDownload(HttpClient client)
     /// <param name="url">Where it is.</param>
     /// <param name="path">Where it shall be.</param>
     /// <param name="sha256">The hash that it must have, in hexadecimal; null takes any.</param>
+    /// <param name="bytes">The size that it must have; null takes any.</param>
     /// <param name="progress">Told (arrived, all) bytes; all is 0 where the server does not say.</param>
     /// <param name="cancellation">Ends the download; what has arrived is kept.</param>
-    /// <param name="bytes">The size that it must have; null takes any.</param>
     /// <returns>The hash that it has.</returns>
     /// <exception cref="DataFormatException">There is no network, no such file, the size or the hash is another, or another process fetches it; one line.</exception>
     public async Task<string> FetchAsync(
         Uri url,
         string path,
         string? sha256,
+        long? bytes = null,
         IProgress<(double Done, double Total)>? progress = null,
-        CancellationToken cancellation = default,
-        long? bytes = null
+        CancellationToken cancellation = default
     )
     {
         ArgumentNullException.ThrowIfNull(url);
