@@ -5,7 +5,7 @@ namespace InvFusion.Cli.Tests;
 /// <summary>Files that are missing, broken or of the wrong sort: one line that names them, the code for data, nothing left behind.</summary>
 public sealed class WrongFileTests(CliWorld world)
 {
-    private const string Restore = "restore face.png --simulate --steps 1 --samples 1 --model model.safetensors -d none";
+    private const string Restore = "restore face.png --simulate --steps 1 --samples 1 --model model.safetensors -d box:2,2,12,12";
 
     [Theory]
     [InlineData("restore nosuch.png -d box --model model.safetensors", 4, "nosuch.png|no such file")]
