@@ -1,5 +1,8 @@
 using System.Runtime.InteropServices;
 using System.Runtime.Loader;
+using System.Runtime.Versioning;
+using System.Security.Cryptography;
+using InvFusion.Metrics.Weights;
 
 namespace InvFusion.Runtime;
 
@@ -54,17 +57,21 @@ internal static class NativeTorch
     public static nint? Symbol(string name) =>
         _cpuLibrary != 0 && NativeLibrary.TryGetExport(_cpuLibrary, name, out var address) ? address : null;
 
+    [SupportedOSPlatform("linux")]
     private static nint LoadWeakenedCopy(string shim)
     {
         var bytes = File.ReadAllBytes(shim);
         if (ElfVersionNeeds.Weaken(bytes, MissingVersion) == 0)
             return NativeLibrary.Load(shim); // some other reason: let the loader say which
-        // In a folder made for this load alone, which nobody else can enter (mkdtemp, 0700): where a copy were kept and shared, another user could put a library
-        // of his own in its place. A loaded library needs its file no more.
+        // Where another user could put a file, a library of his own could lie in its place. The name carries the content's hash: processes share one copy.
+        var kept = Path.Combine(WeightCache.DefaultFolder(Environment.GetEnvironmentVariable), "native");
+        if (PrivateFolder.Keep(kept, $"{Convert.ToHexString(SHA256.HashData(bytes))[..16]}-{ShimFile}", bytes) is { } copy)
+            return NativeLibrary.Load(copy);
+        // No home, or one that cannot be written: a folder for this load alone (mkdtemp, 0700). A loaded library needs its file no more.
         var folder = Directory.CreateTempSubdirectory("invfusion-native-");
         try
         {
-            var copy = Path.Combine(folder.FullName, ShimFile);
+            copy = Path.Combine(folder.FullName, ShimFile);
             File.WriteAllBytes(copy, bytes);
             return NativeLibrary.Load(copy);
         }
