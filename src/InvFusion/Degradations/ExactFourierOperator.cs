@@ -41,7 +41,8 @@ internal sealed class ExactFourierOperator(FourierOperator network, int largestD
     public override Tensor PseudoInverse(Tensor measurements, double sigmaY = 0)
     {
         using var scope = NewDisposeScope();
-        var y = measurements.to_type(ScalarType.Float64);
+        // Of a large image a few steps are taken, which leave more than single precision does.
+        var y = measurements.to_type(LeastSquaresSteps.IsLarge(Image) ? ScalarType.Float32 : ScalarType.Float64);
         var x =
             Pixels > largestDense
                 ? FourierLeastSquares.PseudoInverse(network, y, sigmaY, LeastSquaresSteps.Of(Image))

@@ -120,5 +120,8 @@ internal readonly record struct LeastSquaresSteps(int Dual, int Polish)
     /// Fewer for large images, of which a step takes a tenth of a second: 40 and 10 leave a relative residual of some 1e-4, 6 of 1e-3, below the rounding of a
     /// picture of 8 bits.
     /// </summary>
-    public static LeastSquaresSteps Of(ImageShape image) => (long)image.Height * image.Width > LargePixels ? new(6, 0) : new(40, 10);
+    public static LeastSquaresSteps Of(ImageShape image) => IsLarge(image) ? new(6, 0) : new(40, 10);
+
+    /// <summary>Whether an image has so many pixels that only few steps are taken.</summary>
+    public static bool IsLarge(ImageShape image) => (long)image.Height * image.Width > LargePixels;
 }

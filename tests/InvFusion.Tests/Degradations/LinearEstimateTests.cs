@@ -17,6 +17,8 @@ public sealed class LinearEstimateTests
     {
         using var scope = NewDisposeScope();
         using var op = OperatorTable.Create(name);
+        if (!op.FewSteps)
+            return; // it is the converged one then, see below
         const double SigmaY = 0.1;
         var (covariance, rows) = Dense(op);
         var y = op.Apply(OperatorTable.Images(op, k, 1)).to_type(ScalarType.Float64);
