@@ -1,3 +1,4 @@
+using System.Runtime.Versioning;
 using InvFusion.Runtime;
 using InvFusion.Testing;
 using InvFusion.Tests.Diffusion;
@@ -10,6 +11,7 @@ public class NativeCopyTests
 {
     /// <summary>A copy of other content, of another mode or behind a link is not taken; one that is right is not written again.</summary>
     [Fact]
+    [SupportedOSPlatform("linux")]
     public void A_kept_copy_is_ones_own_and_what_it_should_be()
     {
         Assert.SkipUnless(OperatingSystem.IsLinux(), "needs owners and modes");
@@ -33,6 +35,7 @@ public class NativeCopyTests
             Assert.Null(PrivateFolder.Keep(Foreign(folder.Root), name, content));
         Assert.Null(PrivateFolder.Keep(Path.Combine(path, "below"), name, content)); // below a file
 
+        [SupportedOSPlatform("linux")]
         static string Foreign(string parent)
         {
             var foreign = Directory.CreateDirectory(Path.Combine(parent, "foreign")).FullName;
