@@ -64,7 +64,7 @@ public sealed class FewEvaluationsTests(CliWorld world)
         (await world.Run($"{Fit} --steps 99 -o not.safetensors")).Expect(2).ExpectOneErrorLine("--steps 99|61");
         (await world.Run($"{Fit} --data set.ifds -o not.safetensors")).Expect(2).ExpectOneErrorLine("--data|--degradation");
         (await world.Run($"{Restore} --model model.safetensors --schedule gits --out few-not"))
-            .Expect(3)
+            .Expect(2)
             .ExpectOneErrorLine("--schedule gits|rho");
         Assert.False(Path.Exists(world.At("not.safetensors")) || Path.Exists(world.At("few-not")));
     }

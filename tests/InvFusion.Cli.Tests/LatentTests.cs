@@ -52,7 +52,7 @@ public sealed class LatentTests(CliWorld world)
         Assert.InRange(restored.Json.GetProperty("mean").GetProperty("psnr").GetDouble(), 1, 60);
 
         (await world.Run($"sample {model} --out never")).Expect(3).ExpectOneErrorLine("works on latents|--autoencoder|vae.safetensors");
-        (await world.Run($"restore face.png -d none {model} --autoencoder vae.safetensors --out never"))
+        (await world.Run($"restore face.png -d box:0,0,8,8 {model} --autoencoder vae.safetensors --out never"))
             .Expect(3)
             .ExpectOneErrorLine("face.png|--simulate|.npy");
         (await world.Run($"sample {model} --autoencoder model.safetensors --out never"))

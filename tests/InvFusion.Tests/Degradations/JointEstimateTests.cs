@@ -20,6 +20,7 @@ public sealed class JointEstimateTests
                         // Few steps are far from the estimate of a blur in its own frame that has no noise at all.
                         row.Data.Item1.Contains("point-spread", StringComparison.Ordinal)
                         || row.Data.Item1.Contains("periodic", StringComparison.Ordinal)
+                        || row.Data.Item1.Contains("reflected", StringComparison.Ordinal)
                             ? Math.Max(s.Item2, 0.05)
                             : s.Item2
                     ))

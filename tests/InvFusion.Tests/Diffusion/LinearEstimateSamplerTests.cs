@@ -31,8 +31,7 @@ public sealed class LinearEstimateSamplerTests
         };
         using var restored = new Restorer(null).Restore(op, y, options);
         var expected = op.LinearEstimate(y, tensor([(float)sigmaY])).squeeze(1);
-        TensorAssert.Close(expected.expand(2, -1, -1, -1), restored.Samples, 1e-5);
-        TensorAssert.SameBits(restored.Samples[0], restored.Samples[1], "samples");
+        TensorAssert.Close(expected, restored.Samples, 1e-5); // one, however many are asked for
         Assert.Equal(0, restored.Evaluations);
         if (sigmaY == 0)
             TensorAssert.Close(y, op.Apply(restored.Mean.view(1, 1, 3, 10, 14)), 1e-5);
