@@ -120,7 +120,7 @@ public static class ReferenceFile
         for (var j = 0; j < i; j++)
             if (Math.Abs(sigma[i * width + j] - sigma[j * width + i]) > Rounding * Math.Abs(total))
                 return "it is not symmetric";
-        if (Array.TrueForAll(sigma, v => v == 0))
+        if (sigma.AsSpan().IndexOfAnyExcept(0.0) < 0)
             return null; // one vector, again and again
         using var scope = NewDisposeScope();
         using var noGrad = no_grad();
