@@ -68,7 +68,8 @@ internal sealed class RestoreOutput(string folder, LinearOperator op, Measuremen
         var sheet = new ContactSheet
         {
             Title = title,
-            Note = $"{report.Method}, {report.Steps} steps, {report.Seconds:0.0} s, {RestoreScores.Summary(report)}",
+            Note =
+                $"{report.Method}, {report.Steps} {(report.Steps == 1 ? "step" : "steps")}, {report.Seconds:0.0} s, {RestoreScores.Summary(report)}",
         };
         var cells = new List<SheetCell>();
         if (measurement.Truth is { } truth)
