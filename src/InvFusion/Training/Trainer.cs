@@ -81,12 +81,12 @@ public sealed class Trainer : IDisposable
         _stats = new(Path.Combine(folder, "stats.jsonl"));
         try
         {
-            if (_ranks.IsFirst)
+            if (images.Latents is { } latents && options.GridImages > 0 && _ranks.IsFirst)
+                _codec = LatentCodec.Open(options.Autoencoder!, latents, device);
+            if (_ranks.IsFirst) // the last thing that may be refused without a run: the lock makes the folder
                 _lock = FolderLock.Take(folder);
             if (_lock?.LeftBy is { } other)
                 warn?.Invoke($"{folder}: {other} did not end in order; if it still runs there, end one of the two");
-            if (images.Latents is { } latents && options.GridImages > 0 && _ranks.IsFirst)
-                _codec = LatentCodec.Open(options.Autoencoder!, latents, device);
             if (_ranks.IsFirst)
                 Resume(warn);
             (_seen, _earlierSeconds) = _ranks.ShareState(_network, _optimizer, _averages, _seen, _earlierSeconds);

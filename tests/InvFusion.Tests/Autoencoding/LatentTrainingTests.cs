@@ -60,10 +60,10 @@ public sealed class LatentTrainingTests : IDisposable
             Samples = 2,
         };
         using var restored = new Restorer(network) { Codec = codec }.Restore(op, y, restore);
-        Assert.Equal([2L, 3, 16, 16], restored.Samples.shape);
-        Assert.Equal([2L, 4, 8, 8], restored.Latents!.shape);
+        Assert.Equal([restore.Drawn, 3L, 16, 16], restored.Samples.shape);
+        Assert.Equal([restore.Drawn, 4L, 8, 8], restored.Latents!.shape);
         TensorAssert.Close(codec.Decode(restored.Latents), restored.Samples, 0);
-        TensorAssert.Close(op.Apply(restored.Latents.unsqueeze(1)), y.expand(2, -1, -1), 1e-4); // projected
+        TensorAssert.Close(op.Apply(restored.Latents.unsqueeze(1)), y.expand(restore.Drawn, -1, -1), 1e-4); // projected
         Assert.Equal(loss == LossKind.Nppc ? [2L, 3, 16, 16] : null, restored.Directions?.shape);
         using var plain = new Restorer(network).Restore(op, y, restore);
         Assert.Null(plain.Latents);
