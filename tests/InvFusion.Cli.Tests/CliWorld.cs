@@ -8,6 +8,7 @@ using InvFusion.Imaging;
 using InvFusion.Models;
 using InvFusion.Runtime;
 using InvFusion.Tests.Models;
+using InvFusion.Training;
 using Xunit;
 using static TorchSharp.torch;
 
@@ -70,6 +71,22 @@ public sealed class CliWorld : IDisposable
 
     /// <summary>The full path of a file of the folder.</summary>
     public string At(string name) => Path.Combine(_folder.FullName, name);
+
+    /// <summary>Writes options of a short training on the prepared set.</summary>
+    public void WriteOptions(string name, long images, Func<TrainingOptions, TrainingOptions>? change = null)
+    {
+        var options = new TrainingOptions
+        {
+            Data = "set.ifds",
+            Network = Network,
+            Degradations = ["box", "patches", "none"],
+            Batch = 8,
+            Images = images,
+            StatusImages = 8,
+            CheckpointImages = 1 << 20,
+        };
+        File.WriteAllText(At(name), (change?.Invoke(options) ?? options).ToJson());
+    }
 
     /// <summary>Runs the program to its end.</summary>
     public async Task<CliResult> Run(params string[] arguments)

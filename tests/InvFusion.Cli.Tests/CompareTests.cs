@@ -31,6 +31,7 @@ public sealed class CompareTests(CliWorld world)
         Assert.Equal([0, 0, 0, 3, 3, 3], rows.Select(r => r.GetProperty("images").GetInt32())); // sr:1 loses nothing
         Assert.Equal([true, true, true, false, false, false], rows.Select(r => r.GetProperty("lossless").GetBoolean()));
         Assert.Equal(JsonValueKind.Null, rows[1].GetProperty("psnr").GetProperty("mean").ValueKind);
+        Assert.StartsWith("not a number", rows[1].GetProperty("psnr").GetProperty("meanReason").GetString());
         var written = File.ReadAllText(world.At("compared-json/compare.md")) + File.ReadAllText(world.At("compared-json/compare.csv"));
         Assert.DoesNotContain("NaN", written);
         Assert.Equal(3, written.Split("nothing is lost").Length - 1);

@@ -16,7 +16,7 @@ public sealed class EnduranceTests(CliWorld world)
     {
         Assert.SkipUnless(OperatingSystem.IsLinux(), "redirects by a shell");
         var run = $"deaf-{Guid.NewGuid():N}";
-        WriteOptions($"{run}.json", images: 16);
+        world.WriteOptions($"{run}.json", images: 16);
         (await Shell($"\"$0\" \"$1\" train --config {run}.json --out {run} --threads 1 {streams}")).Expect(0);
         Assert.True(File.Exists(world.At($"{run}/state-000000000016.safetensors")));
         Assert.Equal(2, File.ReadAllLines(world.At($"{run}/stats.jsonl")).Length);
@@ -28,7 +28,7 @@ public sealed class EnduranceTests(CliWorld world)
     public async Task TheEndOfTheTerminalEndsATrainingWithACheckpoint()
     {
         Assert.SkipWhen(OperatingSystem.IsWindows(), "sends SIGHUP");
-        WriteOptions("hangup.json", images: 1 << 24);
+        world.WriteOptions("hangup.json", images: 1 << 24);
         using var program = world.Start("train --config hangup.json --out hangup --threads 1", line => line.Contains(" images, loss"));
         await program.Awaited();
         program.HangUp();
@@ -41,7 +41,7 @@ public sealed class EnduranceTests(CliWorld world)
     public async Task NohupOutlivesTheTerminal()
     {
         Assert.SkipUnless(OperatingSystem.IsLinux(), "sends SIGHUP");
-        WriteOptions("nohup.json", images: 64);
+        world.WriteOptions("nohup.json", images: 64);
         var start = new ProcessStartInfo("nohup") { WorkingDirectory = world.At(".") };
         string[] words = [Host, RunningProgram.Dll, .. "train --config nohup.json --out nohup --threads 1".Split(' ')];
         foreach (var word in words)
@@ -75,7 +75,7 @@ public sealed class EnduranceTests(CliWorld world)
     public async Task TwoTrainingsDoNotShareAFolder()
     {
         Assert.SkipWhen(OperatingSystem.IsWindows(), "sends SIGTERM");
-        WriteOptions("shared.json", images: 1 << 24);
+        world.WriteOptions("shared.json", images: 1 << 24);
         using (var first = world.Start("train --config shared.json --out shared-run --threads 1", line => line.Contains(" images, loss")))
         {
             await first.Awaited();
@@ -115,7 +115,7 @@ public sealed class EnduranceTests(CliWorld world)
     [Fact]
     public async Task ATrainingWhoseLossLeavesTheNumbersInMostReportsEndsAsDiverged()
     {
-        WriteOptions(
+        world.WriteOptions(
             "wilder.json",
             images: 400,
             o =>
@@ -146,20 +146,5 @@ public sealed class EnduranceTests(CliWorld world)
             start.ArgumentList.Add(word);
         using var program = new RunningProgram(start);
         return await program.End();
-    }
-
-    private void WriteOptions(string name, long images, Func<TrainingOptions, TrainingOptions>? change = null)
-    {
-        var options = new TrainingOptions
-        {
-            Data = "set.ifds",
-            Network = CliWorld.Network,
-            Degradations = ["box", "patches", "none"],
-            Batch = 8,
-            Images = images,
-            StatusImages = 8,
-            CheckpointImages = 1 << 20,
-        };
-        File.WriteAllText(world.At(name), (change?.Invoke(options) ?? options).ToJson());
     }
 }

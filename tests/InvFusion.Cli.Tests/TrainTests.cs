@@ -1,6 +1,5 @@
 using System.Text.Json;
 using InvFusion.Models;
-using InvFusion.Training;
 using Xunit;
 using static TorchSharp.torch;
 
@@ -12,7 +11,7 @@ public sealed class TrainTests(CliWorld world)
     [Fact]
     public async Task ARunIsTrainedAndGoesOnWhereItEnded()
     {
-        WriteOptions("run.json", images: 32);
+        world.WriteOptions("run.json", images: 32);
         var first = (await world.Run("train --config run.json --out run --threads 1")).Expect(0);
         Assert.Contains("32 of 32 images, loss", first.Error);
         Assert.True(File.Exists(world.At("run/state-000000000032.safetensors")));
@@ -38,7 +37,7 @@ public sealed class TrainTests(CliWorld world)
     [Fact]
     public async Task TheKindOfTheCommandLineReplacesThatOfTheConfiguration()
     {
-        WriteOptions("kind.json", images: 8);
+        world.WriteOptions("kind.json", images: 8);
         (await world.Run("train --config kind.json --out blind --kind blind")).Expect(0);
         using var network = NetworkFile.Load(world.At("blind/network-ema.safetensors"));
         Assert.Equal(NetworkKind.Blind, network.Configuration.Kind);
@@ -50,7 +49,7 @@ public sealed class TrainTests(CliWorld world)
     [Fact]
     public async Task ACoolDownBranchesOffARunOfConstantRate()
     {
-        WriteOptions(
+        world.WriteOptions(
             "trunk.json",
             images: 16,
             o =>
@@ -83,7 +82,7 @@ public sealed class TrainTests(CliWorld world)
     [Fact]
     public async Task ADamagedTrainingStateIsNamed()
     {
-        WriteOptions("whole.json", images: 8);
+        world.WriteOptions("whole.json", images: 8);
         (await world.Run("train --config whole.json --out whole --threads 1")).Expect(0);
         const string State = "whole/state-000000000008.safetensors";
         Assert.Contains("steps: ", (await world.Run($"model info {State}")).Expect(0).Output);
@@ -96,7 +95,7 @@ public sealed class TrainTests(CliWorld world)
     [Fact]
     public async Task AveragesOfAnyLengthComeFromTheSnapshotsOfARun()
     {
-        WriteOptions(
+        world.WriteOptions(
             "power.json",
             images: 32,
             o =>
@@ -124,7 +123,7 @@ public sealed class TrainTests(CliWorld world)
     public async Task CtrlCEndsARunWithACheckpointThatItGoesOnFrom()
     {
         Assert.SkipWhen(OperatingSystem.IsWindows(), "sends SIGINT");
-        WriteOptions("long.json", images: 1 << 24);
+        world.WriteOptions("long.json", images: 1 << 24);
         using var program = world.Start("train --config long.json --out long --threads 1", line => line.Contains(" images, loss"));
         await program.Awaited();
         program.PressCtrlC();
@@ -146,7 +145,7 @@ public sealed class TrainTests(CliWorld world)
     public async Task AStopFromOutsideEndsARunWithACheckpoint(string how)
     {
         Assert.SkipWhen(OperatingSystem.IsWindows(), "sends SIGTERM");
-        WriteOptions("stop.json", images: 1 << 24);
+        world.WriteOptions("stop.json", images: 1 << 24);
         using var program = world.Start($"train --config stop.json --out {how} --threads 1", line => line.Contains(" images, loss"));
         await program.Awaited();
         if (how == "SIGTERM")
@@ -168,7 +167,7 @@ public sealed class TrainTests(CliWorld world)
     public async Task ARunOnAFullDiskNamesTheFileAndGoesOnWhenThereIsSpace()
     {
         Assert.SkipUnless(OperatingSystem.IsLinux(), "limits the size of files by bash");
-        WriteOptions("full.json", images: 16);
+        world.WriteOptions("full.json", images: 16);
         (await world.RunOnASmallDisk(1000, "train --config full.json --out full-run --threads 1 --quiet"))
             .Expect(4)
             .ExpectOneErrorLine("state-000000000000.safetensors|cannot be written|free space");
@@ -187,7 +186,7 @@ public sealed class TrainTests(CliWorld world)
     public async Task ARunWhoseFolderIsRemovedEndsWithOneLine()
     {
         Assert.SkipWhen(OperatingSystem.IsWindows(), "removes a folder that is in use");
-        WriteOptions("gone.json", images: 1 << 24);
+        world.WriteOptions("gone.json", images: 1 << 24);
         using var program = world.Start("train --config gone.json --out gone --threads 1", line => line.Contains(" images, loss"));
         await program.Awaited();
         Directory.Move(world.At("gone"), world.At("taken"));
@@ -200,7 +199,7 @@ public sealed class TrainTests(CliWorld world)
     [Fact]
     public async Task ACorruptNewestCheckpointIsPassedOverByName()
     {
-        WriteOptions("corrupt.json", images: 24, o => o with { CheckpointImages = 8 });
+        world.WriteOptions("corrupt.json", images: 24, o => o with { CheckpointImages = 8 });
         (await world.Run("train --config corrupt.json --out corrupt --threads 1")).Expect(0);
         var newest = world.At("corrupt/state-000000000024.safetensors");
         File.WriteAllBytes(newest, File.ReadAllBytes(newest)[..^1]);
@@ -221,7 +220,7 @@ public sealed class TrainTests(CliWorld world)
                     parameter.fill_(1e30f);
             NetworkFile.Save(world.At("wild.safetensors"), network.Configuration, network.state_dict());
         }
-        WriteOptions("wild.json", images: 1 << 20, o => o with { WarmStart = "wild.safetensors" });
+        world.WriteOptions("wild.json", images: 1 << 20, o => o with { WarmStart = "wild.safetensors" });
         (await world.Run("train --config wild.json --out wild --threads 1 --quiet"))
             .Expect(6)
             .ExpectOneErrorLine("diverged|lower learning rate");
@@ -232,7 +231,7 @@ public sealed class TrainTests(CliWorld world)
     public async Task TheImagesDecideAndNotTheirPlace()
     {
         File.Copy(world.At("set.ifds"), world.At("place.ifds"));
-        WriteOptions("placed.json", 16, o => o with { Data = "place.ifds" });
+        world.WriteOptions("placed.json", 16, o => o with { Data = "place.ifds" });
         (await world.Run("train --config placed.json --out placed --images 8 --threads 1 -q")).Expect(0);
 
         // From another folder: the run knows where its images are.
@@ -254,21 +253,6 @@ public sealed class TrainTests(CliWorld world)
             .Expect(3)
             .ExpectOneErrorLine("moved.ifds|are not those that the run was started with|--data");
         Assert.Equal([8L, 16, 24], StatsOf("placed"));
-    }
-
-    private void WriteOptions(string name, long images, Func<TrainingOptions, TrainingOptions>? change = null)
-    {
-        var options = new TrainingOptions
-        {
-            Data = "set.ifds",
-            Network = CliWorld.Network,
-            Degradations = ["box", "patches", "none"],
-            Batch = 8,
-            Images = images,
-            StatusImages = 8,
-            CheckpointImages = 1 << 20,
-        };
-        File.WriteAllText(world.At(name), (change?.Invoke(options) ?? options).ToJson());
     }
 
     private long[] StatsOf(string run) => [.. Stats(run).Select(s => s.GetProperty("images").GetInt64())];

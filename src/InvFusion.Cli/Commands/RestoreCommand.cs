@@ -94,6 +94,7 @@ internal static class RestoreCommand
                     file =>
                     {
                         using var input = read.Read(file);
+                        read.WarnOfMisfit(input);
                         return Restore(input, parsed, options, parsed.GetValue(saveDirections), settings, restorer, reporter, cancellation);
                     },
                     reporter

@@ -91,7 +91,7 @@ internal sealed partial class ComparisonOutput(string folder, ResultManifest? us
             ["psnr"] = Json(r.Psnr),
             ["gain"] = Json(r.Gain),
             ["ssim"] = Json(r.Ssim),
-            ["consistency"] = Known(r.Consistency),
+            ["consistency"] = r.Consistency,
             ["metrics"] = new JsonArray([.. r.Metrics.Select(MetricOutput.Result)]),
             ["evaluations"] = r.Evaluations,
             ["forwardCalls"] = r.ForwardCalls,
@@ -103,11 +103,8 @@ internal sealed partial class ComparisonOutput(string folder, ResultManifest? us
     private static JsonObject Json(Estimate e) =>
         new()
         {
-            ["mean"] = Known(e.Mean),
-            ["low"] = Known(e.Low),
-            ["high"] = Known(e.High),
+            ["mean"] = e.Mean,
+            ["low"] = e.Low,
+            ["high"] = e.High,
         };
-
-    // JSON has no NaN; what there is none of is null.
-    private static JsonValue? Known(double value) => double.IsFinite(value) ? JsonValue.Create(value) : null;
 }

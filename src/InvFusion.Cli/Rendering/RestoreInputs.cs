@@ -39,20 +39,22 @@ internal sealed class RestoreInputs(
     {
         var (op, measurement) =
             !simulate && Path.GetExtension(file).Equals(".npy", StringComparison.OrdinalIgnoreCase) ? Numbers(file) : Picture(file);
-        if (!simulate && codec is null)
-            WarnOfMisfit(file, op, measurement);
         return new(file, op, measurement);
     }
 
-    public void Dispose() => Forget();
-
-    private void WarnOfMisfit(string file, LinearOperator op, Measurement measurement)
+    /// <summary>Says where no image explains what was measured.</summary>
+    public void WarnOfMisfit(RestoreInput input)
     {
+        if (simulate || codec is not null)
+            return;
+        var (file, op, measurement) = input;
         var misfit = MeasurementMisfit.Of(op, measurement.Values, settings.SigmaY);
         var noise = (settings with { RoundedMeasurement = measurement.Rounded }).NoiseLevel;
         if (MeasurementMisfit.Warning(file, misfit, degradation.Text, noise) is { } warning)
             reporter.Line($"warning: {warning}");
     }
+
+    public void Dispose() => Forget();
 
     private (LinearOperator, Measurement) Numbers(string file)
     {

@@ -1,10 +1,10 @@
 using System.IO.Enumeration;
-using System.Runtime.InteropServices;
+using InvFusion.Runtime;
 
 namespace InvFusion.Data;
 
 /// <summary>Lists the files of a folder and of all folders below it. A folder comes once, however many links lead to it; pipes, sockets and devices are passed over.</summary>
-internal sealed partial class FolderFiles
+internal sealed class FolderFiles
 {
     private const int MostLinks = 40; // of one path, as in Linux
 
@@ -78,20 +78,6 @@ internal sealed partial class FolderFiles
     private static IEnumerable<string> Parts(string path) =>
         path.Split(Path.DirectorySeparatorChar).Where(p => p is not ("" or ".")).Reverse();
 
-    // .NET does not tell, and to open a pipe would wait for who writes to it.
-    private static unsafe bool IsSpecial(string path)
-    {
-        if (!OperatingSystem.IsLinux())
-            return false;
-        const int CurrentFolder = -100; // AT_FDCWD
-        const uint Type = 1; // STATX_TYPE
-        const int ModeOffset = 28;
-        const int TypeMask = 0xF000;
-        const int Regular = 0x8000;
-        var state = stackalloc byte[256];
-        return Statx(CurrentFolder, path, 0, Type, state) == 0 && (*(ushort*)(state + ModeOffset) & TypeMask) != Regular;
-    }
-
-    [LibraryImport("libc", EntryPoint = "statx", StringMarshalling = StringMarshalling.Utf8)]
-    private static unsafe partial int Statx(int folder, string path, int flags, uint mask, byte* state);
+    // To open a pipe would wait for who writes to it.
+    private static bool IsSpecial(string path) => OperatingSystem.IsLinux() && FileStatus.IsSpecial(path);
 }

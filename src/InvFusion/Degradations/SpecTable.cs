@@ -131,37 +131,47 @@ internal static class SpecTable
     private static BlurBorder? Border(SpecArguments a) =>
         a.Has("border") ? Enum.Parse<BlurBorder>(a.Choice("border", Borders.Split('|')), ignoreCase: true) : null;
 
-    // Unlike blur, the operators of kernels: on the doubled canvas, as the network is trained with them, unless they have a border.
     private static Func<SpecRequest, LinearOperator> Gaussian(SpecArguments a)
     {
-        a.AtMost(0, $"gaussian[:sigma=PIXELS,border={Borders},seed=N]");
-        var (sigma, border) = (a.Number("sigma", 0, 1000), Border(a));
-        var range = sigma is { } v ? (v, v) : new GaussianBlurFamily().Sigma;
-        return r =>
-            r.Draw(
+        var range = Size(a, "gaussian", "sigma") ?? new GaussianBlurFamily().Sigma;
+        return RoundBlur(
+            a,
+            (border, framed) =>
                 new GaussianBlurFamily
                 {
                     Sigma = range,
-                    Border = border ?? r.OpenBorder,
-                    Framed = border is null && r.Framed,
+                    Border = border,
+                    Framed = framed,
                 }
-            );
+        );
     }
 
     private static Func<SpecRequest, LinearOperator> Disk(SpecArguments a)
     {
-        a.AtMost(0, $"disk[:radius=PIXELS,border={Borders},seed=N]");
-        var (radius, border) = (a.Number("radius", 0, 1000), Border(a));
-        var range = radius is { } v ? (v, v) : new DiskBlurFamily().Radius;
-        return r =>
-            r.Draw(
+        var range = Size(a, "disk", "radius") ?? new DiskBlurFamily().Radius;
+        return RoundBlur(
+            a,
+            (border, framed) =>
                 new DiskBlurFamily
                 {
                     Radius = range,
-                    Border = border ?? r.OpenBorder,
-                    Framed = border is null && r.Framed,
+                    Border = border,
+                    Framed = framed,
                 }
-            );
+        );
+    }
+
+    private static (double, double)? Size(SpecArguments a, string name, string key)
+    {
+        a.AtMost(0, $"{name}[:{key}=PIXELS,border={Borders},seed=N]");
+        return a.Number(key, 0, 1000) is { } size ? (size, size) : null;
+    }
+
+    // Unlike blur, the operators of kernels: on the doubled canvas, as the network is trained with them, unless they have a border.
+    private static Func<SpecRequest, LinearOperator> RoundBlur(SpecArguments a, Func<BlurBorder, bool, RoundBlurFamily> family)
+    {
+        var border = Border(a);
+        return r => r.Draw(family(border ?? r.OpenBorder, border is null && r.Framed));
     }
 
     private static Func<SpecRequest, LinearOperator> Kernel(SpecArguments a)

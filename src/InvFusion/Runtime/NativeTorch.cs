@@ -2,7 +2,6 @@ using System.Runtime.InteropServices;
 using System.Runtime.Loader;
 using System.Runtime.Versioning;
 using System.Security.Cryptography;
-using InvFusion.Metrics.Weights;
 
 namespace InvFusion.Runtime;
 
@@ -64,7 +63,7 @@ internal static class NativeTorch
         if (ElfVersionNeeds.Weaken(bytes, MissingVersion) == 0)
             return NativeLibrary.Load(shim); // some other reason: let the loader say which
         // Where another user could put a file, a library of his own could lie in its place. The name carries the content's hash: processes share one copy.
-        var kept = Path.Combine(WeightCache.DefaultFolder(Environment.GetEnvironmentVariable), "native");
+        var kept = Path.Combine(UserCache.Folder(), "native");
         if (PrivateFolder.Keep(kept, $"{Convert.ToHexString(SHA256.HashData(bytes))[..16]}-{ShimFile}", bytes) is { } copy)
             return NativeLibrary.Load(copy);
         // No home, or one that cannot be written: a folder for this load alone (mkdtemp, 0700). A loaded library needs its file no more.

@@ -1,6 +1,7 @@
 using System.Net;
 using System.Security.Cryptography;
 using InvFusion.Metrics.Weights;
+using InvFusion.Runtime;
 using Xunit;
 using TemporaryFolder = InvFusion.Testing.TemporaryFolder;
 
@@ -189,7 +190,7 @@ public sealed class WeightDownloadTests : IDisposable
     [Fact]
     public void The_cache_is_where_the_environment_says()
     {
-        string? Folder(string? own, string? xdg) => WeightCache.DefaultFolder(name => name == "INVFUSION_CACHE" ? own : xdg);
+        string? Folder(string? own, string? xdg) => UserCache.Folder(name => name == "INVFUSION_CACHE" ? own : xdg);
         Assert.Equal("/a", Folder("/a", "/b"));
         Assert.Equal(System.IO.Path.Combine("/b", "invfusion"), Folder(null, "/b"));
         Assert.EndsWith(System.IO.Path.Combine(".cache", "invfusion"), Folder("", null), StringComparison.Ordinal);
@@ -222,6 +223,20 @@ public sealed class WeightDownloadTests : IDisposable
         public void Report((double Done, double Total) value) => list?.Add(value.Done);
     }
 
+    // On the first port from the given one on that is free.
+    private static Uri Listen(HttpListener listener, int first)
+    {
+        for (var port = first; ; port++)
+            try
+            {
+                listener.Prefixes.Clear();
+                listener.Prefixes.Add($"http://127.0.0.1:{port}/");
+                listener.Start();
+                return new($"http://127.0.0.1:{port}/file");
+            }
+            catch (HttpListenerException) when (port < first + 100) { }
+    }
+
     /// <summary>Answers every request in its own way.</summary>
     private sealed class OddServer : IDisposable
     {
@@ -232,16 +247,7 @@ public sealed class WeightDownloadTests : IDisposable
         public OddServer(Func<HttpListenerContext, CancellationToken, Task> answer)
         {
             _answer = answer;
-            for (var port = 18_400; ; port++)
-                try
-                {
-                    _listener.Prefixes.Clear();
-                    _listener.Prefixes.Add($"http://127.0.0.1:{port}/");
-                    _listener.Start();
-                    Address = new($"http://127.0.0.1:{port}/file");
-                    break;
-                }
-                catch (HttpListenerException) when (port < 18_500) { }
+            Address = Listen(_listener, 18_400);
             _ = Task.Run(Serve);
         }
 
@@ -291,16 +297,7 @@ public sealed class WeightDownloadTests : IDisposable
         public CutServer(byte[] content, int cuts = 0, bool ranges = true)
         {
             (_content, _cuts, _ranges) = (content, cuts, ranges);
-            for (var port = 18_200; ; port++)
-                try
-                {
-                    _listener.Prefixes.Clear();
-                    _listener.Prefixes.Add($"http://127.0.0.1:{port}/");
-                    _listener.Start();
-                    Address = new($"http://127.0.0.1:{port}/file");
-                    break;
-                }
-                catch (HttpListenerException) when (port < 18_300) { }
+            Address = Listen(_listener, 18_200);
             _ = Task.Run(Serve);
         }
 

@@ -1,10 +1,10 @@
+using InvFusion.Runtime;
+
 namespace InvFusion.Metrics.Weights;
 
 /// <summary>Where weight files are: those that the user names, else those in the cache.</summary>
 public sealed class WeightCache
 {
-    private const string Variable = "INVFUSION_CACHE";
-
     private readonly Dictionary<string, string[]> _named;
 
     /// <summary>Takes what the user named.</summary>
@@ -15,23 +15,11 @@ public sealed class WeightCache
     {
         ArgumentNullException.ThrowIfNull(named);
         _named = named.Select(Parse).ToDictionary(n => n.Name, n => n.Files);
-        Folder = folder ?? DefaultFolder(Environment.GetEnvironmentVariable);
+        Folder = folder ?? UserCache.Folder();
     }
 
     /// <summary>The folder of downloaded files.</summary>
     public string Folder { get; }
-
-    /// <summary>INVFUSION_CACHE; else invfusion in XDG_CACHE_HOME, in ~/.cache, or on Windows in the local application data.</summary>
-    internal static string DefaultFolder(Func<string, string?> environment)
-    {
-        if (environment(Variable) is { Length: > 0 } own)
-            return own;
-        if (environment("XDG_CACHE_HOME") is { Length: > 0 } cache)
-            return Path.Combine(cache, "invfusion");
-        return OperatingSystem.IsWindows()
-            ? Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.LocalApplicationData), "invfusion", "cache")
-            : Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".cache", "invfusion");
-    }
 
     /// <summary>The place of a file in the cache, whether it is there or not.</summary>
     public string PathOf(PublishedFile file)
