@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using InvFusion.Autoencoding;
 using InvFusion.Cli.Tests;
 using InvFusion.Data;
@@ -173,6 +174,15 @@ public sealed class CliWorld : IDisposable
             parameter.normal_(0, 0.1);
         var metadata = degradations is null ? null : new Dictionary<string, string> { [NetworkFile.DegradationsKey] = degradations };
         NetworkFile.Save(At(name), configuration, network.state_dict(), metadata: metadata);
+    }
+
+    /// <summary>Makes a named pipe (Linux) and returns its name.</summary>
+    public string Pipe(string extension)
+    {
+        var name = $"pipe-{Guid.NewGuid():N}{extension}";
+        using var made = Process.Start("mkfifo", [At(name)]);
+        made.WaitForExit();
+        return name;
     }
 
     private void SaveBrokenFiles()

@@ -39,5 +39,8 @@ public sealed class JsonTextTests
         var other = JsonSerializer.SerializeToElement(new Quality(30, 1), options);
         Assert.Equal(30, other.GetProperty("psnr").GetDouble());
         Assert.False(other.TryGetProperty("psnrReason", out _));
+        var ratios = JsonSerializer.SerializeToElement(new ResidualRatios([double.NaN, 1.5], double.PositiveInfinity), options);
+        Assert.Equal("[null,1.5]", JsonSerializer.Serialize(ratios.GetProperty("samples")));
+        Assert.Equal(JsonValueKind.Null, ratios.GetProperty("mean").ValueKind);
     }
 }

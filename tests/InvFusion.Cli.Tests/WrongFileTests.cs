@@ -55,6 +55,29 @@ public sealed class WrongFileTests(CliWorld world)
         Assert.False(File.Exists(world.At("never.safetensors")));
     }
 
+    /// <summary>Nobody writes to the pipe: whoever opened it would wait for ever.</summary>
+    [Theory]
+    [InlineData("restore PIPE.png -d box --model model.safetensors")]
+    [InlineData("restore PIPE.npy -d box --model model.safetensors")]
+    [InlineData("restore face.png --simulate --model model.safetensors -d mask:PIPE.png")]
+    [InlineData("restore face.png --simulate --model model.safetensors -d kernel:PIPE.npy")]
+    [InlineData("restore face.png --simulate -d box --model PIPE.safetensors")]
+    [InlineData("degrade PIPE.png -d box")]
+    [InlineData("train --config PIPE.json")]
+    [InlineData("train --data PIPE.ifds --preset small64")]
+    [InlineData("dataset info PIPE.zip")]
+    [InlineData("dataset prepare PIPE.zip never.ifds --size 16")]
+    [InlineData("model info PIPE.safetensors")]
+    [InlineData("model convert PIPE.pt never.safetensors --preset small64")]
+    [InlineData("metrics ref PIPE.ifds -o never.npz --detector small")]
+    public async Task APipeIsRefused(string arguments)
+    {
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "there is no mkfifo");
+        var pipe = world.Pipe(Path.GetExtension(arguments.Split(' ', ':').First(a => a.Contains("PIPE", StringComparison.Ordinal))));
+        var result = await world.Run(arguments.Replace("PIPE" + Path.GetExtension(pipe), pipe, StringComparison.Ordinal));
+        result.Expect(4).ExpectOneErrorLine(pipe);
+    }
+
     [Fact]
     public async Task OnlyModelsThatRestoreAreListedAsModels()
     {

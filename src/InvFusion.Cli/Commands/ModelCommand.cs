@@ -3,6 +3,7 @@ using System.Diagnostics;
 using System.Text.Json.Nodes;
 using InvFusion.Cli.Rendering;
 using InvFusion.Formats;
+using InvFusion.Formats.IO;
 using InvFusion.Formats.Safetensors;
 using InvFusion.Models;
 using InvFusion.Training;
@@ -143,7 +144,7 @@ internal static class ModelCommand
     private static NetworkConfiguration Read(string file)
     {
         InputImage.RequireFile(file);
-        return NetworkConfiguration.FromJson(File.ReadAllText(file), file);
+        return NetworkConfiguration.FromJson(InputFile.ReadAllText(file), file);
     }
 
     private static Command Verify()

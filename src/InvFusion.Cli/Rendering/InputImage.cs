@@ -1,5 +1,6 @@
 using InvFusion.Data;
 using InvFusion.Degradations;
+using InvFusion.Formats.IO;
 using InvFusion.Imaging;
 using static TorchSharp.torch;
 
@@ -38,6 +39,8 @@ internal static class InputImage
             throw new DataFormatException($"{path}: is a folder; name a file");
         if (!File.Exists(path))
             throw new DataFormatException($"{path}: no such file; check the path");
+        if (InputFile.IsSpecial(path))
+            throw new DataFormatException($"{path}: is a pipe, a socket or a device; save what it gives as a file");
     }
 
     private static RgbImage Fit(RgbImage picture, ImageShape shape)

@@ -90,7 +90,7 @@ internal sealed record RestoreReport
 internal sealed record ResidualRatios(IReadOnlyList<double> Samples, double Mean);
 
 /// <summary>Quality against the truth. Where an image equals it there is no PSNR in JSON, but the reason.</summary>
-internal sealed record Quality([property: JsonConverter(typeof(FiniteNumber))] double Psnr, double Ssim)
+internal sealed record Quality(double Psnr, double Ssim)
 {
     /// <summary>Why the PSNR is null.</summary>
     public string? PsnrReason => JsonText.Reason(Psnr);
@@ -114,7 +114,7 @@ internal sealed class FiniteNumber : JsonConverter<double>
     PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase,
     WriteIndented = true,
     DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
-    NumberHandling = JsonNumberHandling.AllowNamedFloatingPointLiterals
+    Converters = [typeof(FiniteNumber)]
 )]
 [JsonSerializable(typeof(RestoreReport))]
 [JsonSerializable(typeof(IReadOnlyList<RestoreReport>))]

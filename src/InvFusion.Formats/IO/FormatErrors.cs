@@ -41,8 +41,7 @@ internal static class FormatErrors
         );
 
     /// <summary>Opens a file for reading in any order.</summary>
-    public static FileStream OpenRead(string path) =>
-        Translate(path, () => new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, 1 << 16));
+    public static FileStream OpenRead(string path) => Translate(path, () => InputFile.OpenRead(path));
 
     /// <inheritdoc cref="Names.Quote"/>
     public static string Quote(string name) => Names.Quote(name);

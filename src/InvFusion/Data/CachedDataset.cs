@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using System.Text.Json;
 using InvFusion.Autoencoding;
+using InvFusion.Formats.IO;
 
 namespace InvFusion.Data;
 
@@ -44,7 +45,7 @@ public sealed class CachedDataset : IImageSet
     {
         try
         {
-            var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, 0);
+            var stream = InputFile.OpenRead(path, bufferSize: 0);
             try
             {
                 return new CachedDataset(path, ReadHeader(stream, path), stream);
@@ -71,7 +72,7 @@ public sealed class CachedDataset : IImageSet
     {
         try
         {
-            using var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read);
+            using var stream = InputFile.OpenRead(path);
             return CachedLayout.HasMagic(ReadPrefix(stream));
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)

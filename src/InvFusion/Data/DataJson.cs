@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using System.Text.Json.Serialization.Metadata;
+using InvFusion.Formats.IO;
 
 namespace InvFusion.Data;
 
@@ -22,7 +23,8 @@ internal sealed partial class DataJson : JsonSerializerContext
     {
         try
         {
-            return JsonSerializer.Deserialize(File.ReadAllBytes(path), type) ?? throw new DataFormatException($"{path}: is not a {what}");
+            return JsonSerializer.Deserialize(InputFile.ReadAllBytes(path), type)
+                ?? throw new DataFormatException($"{path}: is not a {what}");
         }
         catch (JsonException e)
         {

@@ -1,5 +1,5 @@
 using System.IO.Enumeration;
-using InvFusion.Runtime;
+using InvFusion.Formats.IO;
 
 namespace InvFusion.Data;
 
@@ -38,7 +38,7 @@ internal sealed class FolderFiles
                 (
                     e.FileName.ToString(),
                     e.IsDirectory,
-                    e.IsDirectory ? e.Attributes.HasFlag(FileAttributes.ReparsePoint) : e.Length == 0 && IsSpecial(e.ToFullPath())
+                    e.IsDirectory ? e.Attributes.HasFlag(FileAttributes.ReparsePoint) : e.Length == 0 && InputFile.IsSpecial(e.ToFullPath())
                 ),
             Everything
         );
@@ -77,7 +77,4 @@ internal sealed class FolderFiles
     // The last one first.
     private static IEnumerable<string> Parts(string path) =>
         path.Split(Path.DirectorySeparatorChar).Where(p => p is not ("" or ".")).Reverse();
-
-    // To open a pipe would wait for who writes to it.
-    private static bool IsSpecial(string path) => OperatingSystem.IsLinux() && FileStatus.IsSpecial(path);
 }

@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.IO.Compression;
+using InvFusion.Formats.IO;
 
 namespace InvFusion.Data;
 
@@ -78,7 +79,7 @@ public sealed class IdxSet : IImageSet
     {
         try
         {
-            using var file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read);
+            using var file = InputFile.OpenRead(path);
             using Stream stream = path.EndsWith(".gz", StringComparison.Ordinal)
                 ? new GZipStream(file, CompressionMode.Decompress)
                 : new BufferedStream(file);

@@ -76,7 +76,12 @@ internal static class ImageNetLayout
         {
             return
             [
-                .. File.ReadLines(file).Select(line => line.Trim()).Where(line => line.Length > 0).Select(line => line.Split(' ', '\t')[0]),
+                .. InputFile
+                    .ReadAllText(file)
+                    .Split('\n')
+                    .Select(line => line.Trim())
+                    .Where(line => line.Length > 0)
+                    .Select(line => line.Split(' ', '\t')[0]),
             ];
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)

@@ -1,4 +1,5 @@
 using System.Security.Cryptography;
+using InvFusion.Formats.IO;
 
 namespace InvFusion.Data;
 
@@ -25,7 +26,7 @@ public sealed record UsedFile(string Role, string Name, long Bytes, string Sha25
     {
         try
         {
-            using var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read);
+            using var stream = InputFile.OpenRead(path);
             return new(role, Path.GetFileName(path), stream.Length, Convert.ToHexStringLower(SHA256.HashData(stream)));
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)

@@ -37,7 +37,8 @@ public sealed class ZipSource : ImageSource
     {
         try
         {
-            return (ZipFile.Open(path, ZipArchiveMode.Read, new ZipNameEncoding()), new FileInfo(path).Length);
+            var file = InputFile.OpenRead(path);
+            return (new ZipArchive(file, ZipArchiveMode.Read, leaveOpen: false, new ZipNameEncoding()), file.Length);
         }
         catch (InvalidDataException e)
         {

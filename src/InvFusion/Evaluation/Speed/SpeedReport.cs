@@ -88,7 +88,7 @@ public sealed record SpeedReport
         SpeedReport report;
         try
         {
-            report = ConfigurationJson.Read<SpeedReport>(File.ReadAllText(path), path);
+            report = ConfigurationJson.Read<SpeedReport>(FormatErrors.Translate(path, () => InputFile.ReadAllText(path)), path);
         }
         catch (ConfigurationException e)
         {

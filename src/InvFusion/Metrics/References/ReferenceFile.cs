@@ -1,4 +1,5 @@
 using System.Text;
+using InvFusion.Formats.IO;
 using InvFusion.Formats.Numpy;
 using InvFusion.Formats.Pickle;
 using InvFusion.Metrics.Features;
@@ -139,7 +140,7 @@ public static class ReferenceFile
     {
         try
         {
-            using var stream = File.OpenRead(path);
+            using var stream = InputFile.OpenRead(path);
             return stream.ReadByte() == 0x80;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)

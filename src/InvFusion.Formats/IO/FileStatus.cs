@@ -1,7 +1,7 @@
 using System.Runtime.InteropServices;
 using System.Runtime.Versioning;
 
-namespace InvFusion.Runtime;
+namespace InvFusion.Formats.IO;
 
 /// <summary>What .NET does not tell of a file on Linux, by <c>statx</c>, whose answer is laid out alike on every processor.</summary>
 [SupportedOSPlatform("linux")]
