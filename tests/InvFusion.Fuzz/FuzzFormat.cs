@@ -5,11 +5,4 @@ namespace InvFusion.Fuzz;
 /// <param name="Seeds">Valid files; those that are mutated.</param>
 /// <param name="Read">Reads a file completely.</param>
 /// <param name="Repair">Puts a checksum right that would refuse any change; null where there is none.</param>
-/// <param name="Share">Part of the mutations that this format gets; less than 1 where reading it takes long.</param>
-internal sealed record FuzzFormat(
-    string Name,
-    IReadOnlyList<byte[]> Seeds,
-    Action<FuzzFile> Read,
-    Action<byte[]>? Repair = null,
-    double Share = 1
-);
+internal sealed record FuzzFormat(string Name, IReadOnlyList<byte[]> Seeds, Action<FuzzFile> Read, Action<byte[]>? Repair = null);

@@ -43,7 +43,7 @@ internal static class FuzzFormats
             new("torchold", [OldCheckpoint()], ReadTensors),
             new("safetensors", [Weights()], ReadTensors),
             new("manifest", [Encoding.UTF8.GetBytes(Manifest)], ReadManifest),
-            new("network", [Network()], f => NetworkFile.Load(f.Write("x.safetensors")).Dispose(), Share: 0.2),
+            new("network", [Network()], f => NetworkFile.Load(f.Write("x.safetensors")).Dispose()),
         ];
 
     private static void ReadImage(FuzzFile file) => ImageDecoder.Decode(file.Content, "x");

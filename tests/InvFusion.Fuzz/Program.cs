@@ -21,6 +21,6 @@ var minutes = double.Parse(options.GetValueOrDefault("--minutes", "10"));
 var mutations = int.Parse(options.GetValueOrDefault("--mutations", "100000"));
 var fuzzer = new Fuzzer(options.GetValueOrDefault("--findings", "findings"), DateTime.UtcNow.AddMinutes(minutes));
 foreach (var format in formats)
-    fuzzer.Run(format, (int)(mutations * format.Share), int.Parse(options.GetValueOrDefault("--seed", "1")));
+    fuzzer.Run(format, mutations, int.Parse(options.GetValueOrDefault("--seed", "1")));
 Console.WriteLine(fuzzer.Found == 0 ? "nothing found" : $"{fuzzer.Found} found");
 return fuzzer.Found == 0 ? 0 : 1;

@@ -46,5 +46,5 @@ internal static class FormatErrors
     /// <inheritdoc cref="Names.Quote"/>
     public static string Quote(string name) => Names.Quote(name);
 
-    private static string OneLine(string message) => message.ReplaceLineEndings(" ").TrimEnd('.', ' ');
+    private static string OneLine(string message) => Names.Shown(message).TrimEnd('.', ' ');
 }

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using InvFusion.Formats.IO;
 using static InvFusion.Formats.IO.FormatErrors;
 
 namespace InvFusion.Formats.Safetensors;
@@ -31,7 +32,7 @@ internal sealed class SafetensorsHeader
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException) // the latter: text that is not UTF-8
         {
-            throw header.Error($"the header is not valid JSON ({e.Message.ReplaceLineEndings(" ").TrimEnd('.')})", e);
+            throw header.Error($"the header is not valid JSON ({Names.Shown(e.Message).TrimEnd('.')})", e);
         }
         header.CheckCoverage(dataLength);
         return header;

@@ -116,7 +116,7 @@ public sealed class ManifestFile : IDisposable
         catch (Exception e) when (e is JsonException or InvalidOperationException or FormatException) // other than JSON; other than the expected kind of value
         {
             throw new DataFormatException(
-                $"{path}: not a valid manifest of weights ({e.Message.ReplaceLineEndings(" ").TrimEnd('.', ' ')}); fetch it again",
+                $"{path}: not a valid manifest of weights ({Names.Shown(e.Message).TrimEnd('.', ' ')}); fetch it again",
                 e
             );
         }

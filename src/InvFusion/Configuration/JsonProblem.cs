@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
+using InvFusion.Formats.IO;
 
 namespace InvFusion.Configuration;
 
@@ -16,16 +17,17 @@ internal static partial class JsonProblem
     public static string Describe(Type root, string json, JsonException error)
     {
         var path = (error.Path ?? "$").TrimStart('$').TrimStart('.');
-        var place = error.LineNumber is { } line ? $"{(path.Length > 0 ? path + " " : "")}(line {line + 1})" : path;
-        var quoted = string.Join(", ", Quoted().Matches(error.Message).Select(m => m.Value));
+        var shown = Names.Shown(path);
+        var place = error.LineNumber is { } line ? $"{(path.Length > 0 ? shown + " " : "")}(line {line + 1})" : shown;
+        var quoted = Names.Shown(string.Join(", ", Quoted().Matches(error.Message).Select(m => m.Value)));
         if (error.Message.Contains("could not be mapped", StringComparison.Ordinal))
-            return $"{place}: the key {Quoted().Match(error.Message).Value} is unknown; take it out";
+            return $"{place}: the key {Names.Shown(Quoted().Match(error.Message).Value)} is unknown; take it out";
         if (error.Message.Contains("missing required properties", StringComparison.Ordinal))
             return $"{place}: lacks {quoted[(quoted.IndexOf(',', StringComparison.Ordinal) + 1)..].Trim()}; give every one"; // the type's name comes first
         if (error.Message.Contains("null", StringComparison.Ordinal) && !error.Message.Contains("converted", StringComparison.Ordinal))
             return $"{place}: must not be null; leave the key out for its default";
         if (!error.Message.Contains("converted", StringComparison.Ordinal))
-            return $"is not JSON: {Where().Replace(error.Message.ReplaceLineEndings(" "), "").TrimEnd('.', ' ')} ({place})";
+            return $"is not JSON: {Names.Shown(Where().Replace(error.Message.ReplaceLineEndings(" "), "")).TrimEnd('.', ' ')} ({place})";
         var found = Value(json, path) is { } value ? $"is {value}; it " : "";
         return $"{place}: {found}must be {Wanted(TypeAt(root, path))}";
     }

@@ -28,7 +28,7 @@ internal sealed partial class DataJson : JsonSerializerContext
         }
         catch (JsonException e)
         {
-            throw new DataFormatException($"{path}: is not a {what} ({e.Message.ReplaceLineEndings(" ")})", e);
+            throw new DataFormatException($"{path}: is not a {what} ({Names.Shown(e.Message)})", e);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

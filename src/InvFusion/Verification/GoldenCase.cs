@@ -1,4 +1,5 @@
 using System.Text.Json;
+using InvFusion.Formats.IO;
 using static TorchSharp.torch;
 
 namespace InvFusion.Verification;
@@ -45,7 +46,7 @@ internal sealed class GoldenCase
         }
         catch (Exception e) when (e is IOException or JsonException or KeyNotFoundException or InvalidOperationException)
         {
-            throw new DataFormatException($"{path} does not describe a case: {e.Message.ReplaceLineEndings(" ")}", e);
+            throw new DataFormatException($"{path} does not describe a case: {Names.Shown(e.Message)}", e);
         }
     }
 

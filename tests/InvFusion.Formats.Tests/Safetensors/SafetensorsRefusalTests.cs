@@ -49,6 +49,17 @@ public sealed class SafetensorsRefusalTests : IDisposable
         Assert.DoesNotContain('\n', error.Message);
     }
 
+    /// <summary>The parser quotes what it cannot read, whole.</summary>
+    [Theory]
+    [InlineData('t')]
+    [InlineData('\u001b')]
+    public void AMessageIsShortWhateverTheHeaderHolds(char letter)
+    {
+        var error = Assert.Throws<DataFormatException>(() => Open("{\"a\":t" + new string(letter, 5000), 0));
+        Assert.InRange(error.Message.Length, 0, 400);
+        Assert.DoesNotContain(error.Message, char.IsControl);
+    }
+
     [Fact]
     public void RepeatedNamesAndOverlapsAreRefused()
     {

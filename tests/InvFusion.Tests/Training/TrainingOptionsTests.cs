@@ -67,6 +67,18 @@ public class TrainingOptionsTests
         Assert.DoesNotContain('\n', error.Message);
     }
 
+    [Theory]
+    [InlineData("{\"seed\": tLONG}")]
+    [InlineData("{\"LONG\": 1}")]
+    [InlineData("{\"network\": {\"LONG\": 1}}")]
+    [InlineData("{\"seed\": \"LONG\"}")]
+    public void A_message_is_short_whatever_the_file_holds(string json)
+    {
+        var text = json.Replace("LONG", new string('x', 5000), StringComparison.Ordinal);
+        var error = Assert.Throws<ConfigurationException>(() => TrainingOptions.FromJson(text, "a.json"));
+        Assert.InRange(error.Message.Length, 0, 700);
+    }
+
     [Fact]
     public void Small_noise_is_as_frequent_as_its_options_say()
     {

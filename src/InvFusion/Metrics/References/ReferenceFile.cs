@@ -126,8 +126,13 @@ public static class ReferenceFile
         using var scope = NewDisposeScope();
         using var noGrad = no_grad();
         // A decomposition into roots that there is of what has no negative direction; a thirtieth of the time of eigenvalues.
-        var lifted = tensor(sigma).view(width, width) + Rounding * total * eye(width, dtype: ScalarType.Float64);
-        return linalg.cholesky_ex(lifted).info.item<int>() != 0 ? "it has a negative variance in some direction" : null;
+        // Lifted here and not by tensors: a number that is given to one can be collected under libtorch (CollectionPause), and files are read on many threads.
+        var lifted = (double[])sigma.Clone();
+        for (var i = 0; i < width; i++)
+            lifted[i * width + i] += Rounding * total;
+        return linalg.cholesky_ex(tensor(lifted).view(width, width)).info.item<int>() != 0
+            ? "it has a negative variance in some direction"
+            : null;
     }
 
     private static Tensor Sample(NpyArray features)
