@@ -190,7 +190,7 @@ internal sealed record TiffDirectory(byte[] Content, long Bytes)
                     for (int read; left >= 0 && (read = packed.Read(buffer)) > 0; )
                         left -= read;
                 }
-                catch (InvalidDataException)
+                catch (Exception e) when (e is InvalidDataException or IOException) // the latter: it asks for a dictionary
                 {
                     Require(false, "a strip or tile does not unpack");
                 }

@@ -113,12 +113,21 @@ public class HostileImageTests
         var tiff = LibTiffFile.Write(new RgbImage(20, 7), Compression.ADOBE_DEFLATE, tiled: false, planes: false);
         ImageDecoder.Decode(tiff, "whole.tif");
         var directory = BinaryPrimitives.ReadInt32LittleEndian(tiff.AsSpan(4));
-        tiff[EndOfStrip(tiff, directory) - 1] ^= 1;
+        tiff[Strip(tiff, directory).End - 1] ^= 1;
         Assert.StartsWith("sum.tif: is truncated or damaged", Refuses(tiff, "sum.tif"));
     }
 
-    // Where the only strip ends.
-    private static int EndOfStrip(byte[] tiff, int directory)
+    [Fact]
+    public void A_deflated_tiff_that_asks_for_a_dictionary_is_an_error()
+    {
+        var tiff = LibTiffFile.Write(new RgbImage(20, 7), Compression.ADOBE_DEFLATE, tiled: false, planes: false);
+        var (start, _) = Strip(tiff, BinaryPrimitives.ReadInt32LittleEndian(tiff.AsSpan(4)));
+        (tiff[start], tiff[start + 1]) = (0x78, 0x3F); // FDICT, and the check of the two bytes
+        Assert.StartsWith("dictionary.tif: is truncated or damaged", Refuses(tiff, "dictionary.tif"));
+    }
+
+    // Where the only strip begins and ends.
+    private static (int Start, int End) Strip(byte[] tiff, int directory)
     {
         var (offset, length) = (0, 0);
         for (var entry = directory + 2; entry < directory + 2 + 12 * BitConverter.ToUInt16(tiff, directory); entry += 12)
@@ -126,7 +135,7 @@ public class HostileImageTests
                 offset = BitConverter.ToInt32(tiff, entry + 8);
             else if (BitConverter.ToUInt16(tiff, entry) == 279)
                 length = BitConverter.ToInt32(tiff, entry + 8);
-        return offset + length;
+        return (offset, offset + length);
     }
 
     private static string Refuses(byte[] file, string name, string words = "is truncated or damaged")
