@@ -24,6 +24,18 @@ public sealed class FewEvaluationsTests(CliWorld world)
             .ExpectOneErrorLine($"{method}|churn");
     }
 
+    /// <summary>Commands from when edm was what they took go on working.</summary>
+    [Theory]
+    [InlineData("--churn 1", "edm")]
+    [InlineData("--churn-min 0.1", "edm")]
+    [InlineData("--sigma-max 40", "ipndm")]
+    public async Task WhoAsksForChurnGetsEdm(string options, string method)
+    {
+        var folder = $"few-{Guid.NewGuid():N}";
+        (await world.Run($"{Restore} --model model.safetensors {options} --steps 2 --out {folder}")).Expect(0);
+        Assert.Equal(method, Report(folder).GetProperty("method").GetString());
+    }
+
     [Fact]
     public async Task AScheduleIsFittedWrittenShownAndUsed()
     {

@@ -1,5 +1,6 @@
 using InvFusion.Formats.Safetensors;
 using InvFusion.Models;
+using InvFusion.Restoration;
 using Xunit;
 
 namespace InvFusion.Cli.Tests;
@@ -26,7 +27,7 @@ public sealed class OutOfDepthTests(CliWorld world)
         Assert.Equal("mmse", asked.Json.GetProperty("method").GetString());
         Assert.Contains(asked.ErrorLines, l => l.StartsWith(Warning) && l.EndsWith("linear may do better"));
         var inside = (await world.Run($"{Model} -d sr:4 --steps 2 --out depth-inside --json")).Expect(0);
-        Assert.Equal("edm", inside.Json.GetProperty("method").GetString());
+        Assert.Equal(MethodChoice.Sampling, inside.Json.GetProperty("method").GetString());
         Assert.DoesNotContain(inside.ErrorLines, l => l.StartsWith("warning"));
     }
 
@@ -54,7 +55,7 @@ public sealed class OutOfDepthTests(CliWorld world)
         Assert.Single(compared.ErrorLines, l => l.StartsWith($"{Warning}'gray'"));
         var rows = compared.Json.GetProperty("rows").EnumerateArray();
         Assert.Equal(
-            ["gray H⁺y", "gray linear", "sr:4 H⁺y", "sr:4 linear", "sr:4 mmse, projected", "sr:4 edm, projected"],
+            ["gray H⁺y", "gray linear", "sr:4 H⁺y", "sr:4 linear", "sr:4 mmse, projected", "sr:4 ipndm, projected"],
             rows.Select(r => $"{r.GetProperty("degradation")} {r.GetProperty("method")}")
         );
         var scored = (

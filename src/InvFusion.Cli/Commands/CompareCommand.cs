@@ -18,9 +18,9 @@ internal sealed class CompareCommand
     private readonly Option<string[]> _models = Several("--model", "Names or files; several may follow", ModelCatalog.Default);
     private readonly Option<string[]> _methods = Several(
         "--method",
-        "Samplers; several may follow. By default mmse and edm, and where a model was not trained with what is asked, the method that fits",
+        $"Samplers; several may follow. By default mmse and {MethodChoice.Sampling}, and where a model was not trained with what is asked, the method that fits",
         "mmse",
-        "edm"
+        MethodChoice.Sampling
     );
     private readonly Option<string[]> _degradations = new("--degradation", "-d")
     {

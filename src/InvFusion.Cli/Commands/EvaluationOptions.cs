@@ -105,7 +105,7 @@ internal sealed class EvaluationOptions
         using var guide = parsed.GetValue(Shared.Guide) is { } name ? Shared.LoadModel(parsed, name, "--guide", ranks) : null;
         ImageSets.RequirePictures(parsed.GetValue(Shared.Model)!, network.Configuration);
         RequireKind(parsed, network);
-        var method = degradation is null ? parsed.GetValue(Shared.Method)! : Method(parsed, network, degradation, reporter);
+        var method = degradation is null ? Shared.MethodOf(parsed) : Method(parsed, network, degradation, reporter);
         var evaluated = make(Contestant(parsed, network, guide, method), ranks);
         var onSide = degradation is not null && evaluated.Contestant.OnUnconditionalSide;
         if (onSide)
@@ -183,7 +183,7 @@ internal sealed class EvaluationOptions
     private Contestant Contestant(ParseResult parsed, PreconditionedNetwork network, PreconditionedNetwork? guide, string method)
     {
         var options = Shared.Sampler.Read(parsed, parsed.GetValue(Shared.Steps), parsed.GetValue(Shared.Churn));
-        if (Shared.AskedMethod(parsed) is null && method != parsed.GetValue(Shared.Method))
+        if (Shared.AskedMethod(parsed) is null && method != MethodChoice.Sampling)
             options = options.For(Samplers.Find(method)); // the command line spoke of another one
         options = network.Schedules.Apply(Samplers.Find(method), options);
         _ = Samplers.Create(method, options); // refuses values out of range before the first image

@@ -73,6 +73,9 @@ internal sealed class SamplerFlags
             command.Add(option);
     }
 
+    /// <summary>Whether one of the options of churn was given.</summary>
+    public bool Churns(ParseResult parsed) => new Option[] { _churnMin, _churnMax, _churnNoise }.Any(o => SharedOptions.IsGiven(parsed, o));
+
     /// <summary>What was given.</summary>
     public SamplerOptions Read(ParseResult parsed, int? steps, double? churn = null) =>
         new()

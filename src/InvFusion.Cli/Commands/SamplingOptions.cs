@@ -11,7 +11,7 @@ internal static class SamplingOptions
     public static RestoreOptions Restore(ParseResult parsed, SharedOptions options) =>
         new()
         {
-            Method = parsed.GetValue(options.Method)!,
+            Method = options.MethodOf(parsed),
             Sampler = options.Sampler.Read(parsed, parsed.GetValue(options.Steps), parsed.GetValue(options.Churn)),
             Samples = parsed.GetValue(options.Samples),
             Seed = parsed.GetValue(options.Seed),

@@ -3,6 +3,7 @@ using InvFusion.Autoencoding;
 using InvFusion.Diffusion;
 using InvFusion.Distributed;
 using InvFusion.Models;
+using InvFusion.Restoration;
 using InvFusion.Runtime;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -28,8 +29,8 @@ internal sealed class SharedOptions
         new("--method")
         {
             Description =
-                $"Sampler: {string.Join(", ", Samplers.All.Select(s => s.Name))}; by default the one that fits what the model was trained with, edm as a rule",
-            DefaultValueFactory = _ => "edm",
+                $"Sampler: {string.Join(", ", Samplers.All.Select(s => s.Name))}; by default the one that fits what the model was trained with, {MethodChoice.Sampling} as a rule",
+            DefaultValueFactory = _ => MethodChoice.Sampling,
         };
 
     public Option<int?> Steps { get; } =
@@ -108,8 +109,14 @@ internal sealed class SharedOptions
         });
     }
 
-    /// <summary>The method that the command line asks for; null where it leaves the choice.</summary>
-    public string? AskedMethod(ParseResult parsed) => IsGiven(parsed, Method) ? parsed.GetValue(Method) : null;
+    /// <summary>The method that the command line asks for, by its name or by churn, which of those that see the measurement edm alone has; null where it leaves the choice.</summary>
+    public string? AskedMethod(ParseResult parsed) =>
+        IsGiven(parsed, Method) ? parsed.GetValue(Method)
+        : IsGiven(parsed, Churn) || Sampler.Churns(parsed) ? "edm"
+        : null;
+
+    /// <summary>That, or the method that is taken as a rule.</summary>
+    public string MethodOf(ParseResult parsed) => AskedMethod(parsed) ?? MethodChoice.Sampling;
 
     /// <summary>Whether an option is on the command line.</summary>
     public static bool IsGiven(ParseResult parsed, Option option) => parsed.GetResult(option) is { Implicit: false };

@@ -189,9 +189,14 @@ public sealed class FourierOperator : LinearOperator
     }
 
     /// <inheritdoc/>
-    /// <remarks>On images: the canvas has up to four times as many numbers, which a system of measurements would have to find out.</remarks>
+    /// <remarks>
+    /// On images, where GᵀG is nearly diagonal in cosines, unless less is measured than they have numbers: it is far from diagonal then, and the system of measurements,
+    /// which knows what a stride folds together, is the smaller one.
+    /// </remarks>
     internal override Tensor PriorMean(CosinePrior prior, Tensor measurements, Tensor sigmaY)
     {
+        if (MeasurementChannels * MeasurementHeight * MeasurementWidth < Image.Length)
+            return base.PriorMean(prior, measurements, sigmaY);
         var y = fft.ifft2(Unpack(measurements)).real; // [B, 1, C or 1, h, w]
         return BlurEstimate.OnImages(prior, Blur, BlurAdjoint, y, Power(y.dtype), sigmaY);
     }

@@ -7,7 +7,7 @@ namespace InvFusion.Restoration;
 public sealed record RestoreOptions
 {
     /// <summary>Name of the sampler, see <see cref="Samplers"/>.</summary>
-    public string Method { get; init; } = "edm";
+    public string Method { get; init; } = MethodChoice.Sampling;
 
     /// <summary>The sampler's options.</summary>
     public SamplerOptions Sampler { get; init; } = new();

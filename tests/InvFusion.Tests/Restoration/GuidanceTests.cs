@@ -17,6 +17,7 @@ public sealed class GuidanceTests
     private const int Evaluations = 2 * 3 - 1;
     private static readonly RestoreOptions Options = new()
     {
+        Method = "edm",
         Sampler = new() { Steps = 3 },
         Samples = 2,
     };

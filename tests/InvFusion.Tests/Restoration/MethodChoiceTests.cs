@@ -14,30 +14,30 @@ public sealed class MethodChoiceTests
     private const string Faces = "matrix,motion,patches,none,box,missing-box,sr,sr:4";
 
     [Theory]
-    [InlineData(Faces, null, "missing-box:2,2,8,8", 0, "edm", false)]
+    [InlineData(Faces, null, "missing-box:2,2,8,8", 0, MethodChoice.Sampling, false)]
     [InlineData(Faces, null, "missing-box:2,2,8,8", 0.05, "ddrm", true)]
-    [InlineData(Faces, null, "sr:2", 0.0023, "edm", false)] // a picture of 8 bits
-    [InlineData(Faces, null, "random-matrix:rows=8", 0, "edm", false)]
-    [InlineData(Faces, null, "blur:sigma=1", 0, "edm", false)]
+    [InlineData(Faces, null, "sr:2", 0.0023, MethodChoice.Sampling, false)] // a picture of 8 bits
+    [InlineData(Faces, null, "random-matrix:rows=8", 0, MethodChoice.Sampling, false)]
+    [InlineData(Faces, null, "blur:sigma=1", 0, MethodChoice.Sampling, false)]
     [InlineData(Faces, null, "blur:sigma=1", 0.05, "ddrm", true)]
     [InlineData(Faces, null, "pixels:keep=0.5", 0, "linear", true)]
-    [InlineData(Faces, null, "patches:size=4,keep=0.3", 0, "edm", false)]
+    [InlineData(Faces, null, "patches:size=4,keep=0.3", 0, MethodChoice.Sampling, false)]
     [InlineData(Faces, null, "patches:size=1,keep=0.5", 0, "linear", true)] // single pixels under another name
     [InlineData(Faces, null, "compressed", 0, "linear", true)]
     [InlineData(Faces, null, "gray", 0, "ddrm", true)]
     [InlineData(Faces, null, "gray+sr:2", 0, "ddrm", true)]
     [InlineData(Faces, null, "identity", 0.1, "ddrm", true)]
-    [InlineData(Faces, null, "random", 0, "edm", false)]
+    [InlineData(Faces, null, "random", 0, MethodChoice.Sampling, false)]
     [InlineData("matrix,motion", null, "random", 0, "linear", true)]
     [InlineData("matrix,sr:4", null, "gray", 0, "linear", true)] // no prior
-    [InlineData("random", null, "sr:4", 0, "edm", false)]
-    [InlineData("gray+sr:2", null, "gray+sr:2", 0, "edm", false)]
-    [InlineData("degradation.MotionBlur,box:2,2,8,8", null, "motion", 0, "edm", false)]
-    [InlineData("box:2,2,8,8,none", null, "box", 0, "edm", false)]
-    [InlineData("pixels,none", "0,0.3", "pixels", 0.3, "edm", false)]
-    [InlineData("pixels,none", "0,0.3", "mask:nosuch.png", 0, "edm", false)]
+    [InlineData("random", null, "sr:4", 0, MethodChoice.Sampling, false)]
+    [InlineData("gray+sr:2", null, "gray+sr:2", 0, MethodChoice.Sampling, false)]
+    [InlineData("degradation.MotionBlur,box:2,2,8,8", null, "motion", 0, MethodChoice.Sampling, false)]
+    [InlineData("box:2,2,8,8,none", null, "box", 0, MethodChoice.Sampling, false)]
+    [InlineData("pixels,none", "0,0.3", "pixels", 0.3, MethodChoice.Sampling, false)]
+    [InlineData("pixels,none", "0,0.3", "mask:nosuch.png", 0, MethodChoice.Sampling, false)]
     [InlineData("sr,none", "0.05,0.3", "sr:4", 0, "ddrm", true)]
-    [InlineData(null, null, "gray", 0.1, "edm", false)] // nothing is known
+    [InlineData(null, null, "gray", 0.1, MethodChoice.Sampling, false)] // nothing is known
     public void The_method_follows_from_the_training(
         string? degradations,
         string? noise,
@@ -75,7 +75,7 @@ public sealed class MethodChoiceTests
     [InlineData("Mmse", 0, "mmse")]
     [InlineData("Nppc", 2, "nppc")]
     [InlineData(null, 2, "nppc")] // files from before the loss was noted
-    [InlineData("Edm", 0, "edm")]
+    [InlineData("Edm", 0, MethodChoice.Sampling)]
     public void A_model_that_can_do_one_thing_does_that(string? loss, int directions, string method)
     {
         var metadata = new Dictionary<string, string> { [NetworkFile.DegradationsKey] = Faces };
@@ -84,9 +84,9 @@ public sealed class MethodChoiceTests
         var network = TestNetworks.Configuration with { Directions = directions };
         var trained = TrainedWith.Read(metadata, network, "file");
         Assert.Equal(method, MethodChoice.Of("faces", network, trained, DegradationSpec.Parse("box"), 0, null).Method);
-        Assert.Equal(method == "edm", trained.HasPrior);
+        Assert.Equal(method == MethodChoice.Sampling, trained.HasPrior);
         var outside = MethodChoice.Of("faces", network, trained, DegradationSpec.Parse("gray"), 0, null).Method;
-        Assert.Equal(method == "edm" ? "ddrm" : "linear", outside);
+        Assert.Equal(method == MethodChoice.Sampling ? "ddrm" : "linear", outside);
     }
 
     [Fact]

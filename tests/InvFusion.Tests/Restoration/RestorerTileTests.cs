@@ -18,6 +18,7 @@ public sealed class RestorerTileTests
     private static readonly ImageShape Image = new(3, 24, 40);
     private static readonly RestoreOptions Options = new()
     {
+        Method = "edm",
         Sampler = new() { Steps = 3, Churn = 10 },
         Samples = 3,
         Seed = 5,
