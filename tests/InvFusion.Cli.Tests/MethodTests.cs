@@ -62,13 +62,13 @@ public sealed class MethodTests(CliWorld world)
             """{"weight":1.5,"model":"prior.safetensors","sigmaLow":0,"sigmaHigh":1}""",
             JsonSerializer.Serialize(restored.GetProperty("guidance"))
         );
-        Assert.Equal(2 * (5 + 2), restored.GetProperty("evaluations").GetInt32()); // of σ = 80, 2.5, 2.5, 0.002 and 0.002, the last two are guided
+        Assert.Equal(2 * (3 + 1), restored.GetProperty("evaluations").GetInt32()); // of σ = 80, 2.5 and 0.002, the last is guided
 
         var drawn = (await world.Run($"sample --model directions.safetensors --precision fp32 --samples 2 {Options} --out guided-samples"))
             .Expect(0)
             .Json;
         Assert.Equal("prior.safetensors", drawn.GetProperty("guidance").GetProperty("model").GetString());
-        Assert.Equal(2 * 2 * 5, drawn.GetProperty("evaluations").GetInt32());
+        Assert.Equal(2 * 2 * 3, drawn.GetProperty("evaluations").GetInt32());
     }
 
     [Fact]
@@ -98,7 +98,7 @@ public sealed class MethodTests(CliWorld world)
         (await world.Run($"{nppc} --out undirected --quiet")).Expect(0);
         Assert.False(File.Exists(world.At("undirected/face/directions.npy")));
         (await world.Run($"{nppc} --save-directions --tiles --out not-made")).Expect(2).ExpectOneErrorLine("--save-directions|--tiles");
-        (await world.Run($"{Restore} --save-directions --out not-made")).Expect(2).ExpectOneErrorLine("--save-directions|ddrm|nppc");
+        (await world.Run($"{Restore} --save-directions --out not-made")).Expect(2).ExpectOneErrorLine("--save-directions|ipndm|nppc");
     }
 
     [Fact]
