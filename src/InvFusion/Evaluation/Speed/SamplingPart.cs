@@ -23,6 +23,7 @@ internal static class SamplingPart
                 using var problem = new SpeedProblem(network, SpeedRequest.ImageOf(wanted), degradation, 1);
                 var options = new RestoreOptions
                 {
+                    Method = "edm", // the same work as in every earlier report
                     Sampler = new() { Steps = steps },
                     Samples = batch,
                     BatchSize = batch,
