@@ -3,7 +3,6 @@ using System.Diagnostics;
 using System.Text.Json.Nodes;
 using InvFusion.Cli.Rendering;
 using InvFusion.Formats;
-using InvFusion.Formats.IO;
 using InvFusion.Formats.Safetensors;
 using InvFusion.Models;
 using InvFusion.Training;
@@ -144,7 +143,7 @@ internal static class ModelCommand
     private static NetworkConfiguration Read(string file)
     {
         InputImage.RequireFile(file);
-        return NetworkConfiguration.FromJson(InputFile.ReadAllText(file), file);
+        return NetworkConfiguration.FromJson(File.ReadAllText(file), file);
     }
 
     private static Command Verify()

@@ -2,7 +2,6 @@ using System.CommandLine;
 using System.Text.Json.Nodes;
 using InvFusion.Cli.Rendering;
 using InvFusion.Distributed;
-using InvFusion.Formats.IO;
 using InvFusion.Models;
 using InvFusion.Training;
 using InvFusion.Training.Validation;
@@ -133,7 +132,7 @@ internal static class TrainCommand
         if (source is not null)
         {
             InputImage.RequireFile(source);
-            var options = TrainingOptions.FromJson(InputFile.ReadAllText(source), source);
+            var options = TrainingOptions.FromJson(File.ReadAllText(source), source);
             return options with { Data = data ?? options.Data, Network = options.Network with { Kind = kind ?? options.Network.Kind } };
         }
         if (data is null || preset is null)

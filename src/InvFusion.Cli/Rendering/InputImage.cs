@@ -40,7 +40,7 @@ internal static class InputImage
         if (!File.Exists(path))
             throw new DataFormatException($"{path}: no such file; check the path");
         if (InputFile.IsSpecial(path))
-            throw new DataFormatException($"{path}: is a pipe, a socket or a device; save what it gives as a file");
+            throw new DataFormatException($"{path}: {InputFile.Special}");
     }
 
     private static RgbImage Fit(RgbImage picture, ImageShape shape)

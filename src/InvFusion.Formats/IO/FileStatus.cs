@@ -13,10 +13,12 @@ internal static partial class FileStatus
     private const int OwnerOffset = 20;
     private const int ModeOffset = 28;
     private const int TypeMask = 0xF000;
+    private const int Folder = 0x4000;
     private const int Regular = 0x8000;
 
-    /// <summary>Whether it is there and something else than a regular file, links followed: a folder, a pipe, a socket, a device.</summary>
-    public static bool IsSpecial(string path) => Read(path, follow: true) is { } status && (status.Mode & TypeMask) != Regular;
+    /// <summary>Whether it is there and neither a file nor a folder, links followed: a pipe, a socket, a device.</summary>
+    public static bool IsSpecial(string path) =>
+        Read(path, follow: true) is { } status && (status.Mode & TypeMask) is not (Regular or Folder);
 
     /// <summary>Whether it, a link itself and not what it leads to, belongs to the user of this process.</summary>
     public static bool IsOwn(string path) => Read(path, follow: false) is { } status && status.Owner == EffectiveUser();

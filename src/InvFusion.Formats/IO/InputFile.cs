@@ -3,6 +3,9 @@ namespace InvFusion.Formats.IO;
 /// <summary>Opens files that a user names. A pipe that nobody writes to would block for ever, a device may never end: both are refused.</summary>
 public static class InputFile
 {
+    /// <summary>What a path is for which <see cref="IsSpecial"/> holds, and the way out.</summary>
+    public const string Special = "is a pipe, a socket or a device; save what it gives as a file";
+
     /// <summary>Opens a regular file for reading in any order.</summary>
     /// <param name="path">The file, links are followed.</param>
     /// <param name="bufferSize">Bytes that are read ahead; 0 for none.</param>
@@ -31,11 +34,11 @@ public static class InputFile
     }
 
     /// <summary>Whether it is there and neither a file nor a folder, links followed: a pipe, a socket, a device.</summary>
-    public static bool IsSpecial(string path) => OperatingSystem.IsLinux() && FileStatus.IsSpecial(path) && !Directory.Exists(path);
+    public static bool IsSpecial(string path) => OperatingSystem.IsLinux() && FileStatus.IsSpecial(path);
 
     private static void Require(string path)
     {
         if (IsSpecial(path))
-            throw new IOException("it is a pipe, a socket or a device; save what it gives as a file");
+            throw new IOException($"it {Special}");
     }
 }

@@ -38,7 +38,15 @@ public sealed class ZipSource : ImageSource
         try
         {
             var file = InputFile.OpenRead(path);
-            return (new ZipArchive(file, ZipArchiveMode.Read, leaveOpen: false, new ZipNameEncoding()), file.Length);
+            try
+            {
+                return (new ZipArchive(file, ZipArchiveMode.Read, leaveOpen: false, new ZipNameEncoding()), file.Length);
+            }
+            catch
+            {
+                file.Dispose();
+                throw;
+            }
         }
         catch (InvalidDataException e)
         {
